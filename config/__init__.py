@@ -1,0 +1,1 @@
+"""What the operator may set, and the one table of tasks, queues and lanes."""

@@ -1,0 +1,77 @@
+"""What makes a value of a setting usable, and the hint that goes with a refusal."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import SecretStr
+
+HINTS = {
+    "LINK_KEYS": "write it as 1:<64 hex digits>,2:<64 hex digits>; make one with `openssl rand -hex 32`",
+    "FALLBACK_URL": "a page of yours for links that cannot be resolved, for example https://www.example.com/",
+    "SETTLEMENT_CURRENCY": "three capital letters, for example USD",
+    "DATABASE_URL": "for example postgresql://user:password@host:5432/signalbox, or leave it out for SQLite",
+    "RABBITMQ_URL": "for example amqp://user:password@host:5672/vhost, or leave it out to run embedded",
+    "TRUSTED_PROXIES": "a comma-separated list of networks, for example 10.0.0.0/8,2001:db8::/32",
+    "ALLOWLIST_NETS": "a comma-separated list of networks, for example 198.51.100.0/24",
+}
+_MIN_KEY_BYTES = 32
+
+
+def link_keys(value: str) -> None:
+    """Accept `id:hex,id:hex` with ids 0 to 255 and secrets of at least 32 bytes that are not one repeated byte."""
+    seen: set[int] = set()
+    for item in value.split(","):
+        _link_key(item.strip(), seen)
+
+
+def _link_key(item: str, seen: set[int]) -> None:
+    match = re.fullmatch(r"(\d{1,3}):([0-9a-fA-F]+)", item)
+    if match is None or int(match[1]) > 255 or len(match[2]) % 2:
+        raise ValueError("a key is not of the form id:hex")
+    if int(match[1]) in seen:
+        raise ValueError(f"key id {match[1]} is used twice")
+    secret = bytes.fromhex(match[2])
+    if len(secret) < _MIN_KEY_BYTES or len(set(secret)) == 1:
+        raise ValueError(f"key {match[1]} is too short or a default; use 32 random bytes")
+    seen.add(int(match[1]))
+
+
+def networks(value: str) -> tuple[object, ...]:
+    """Parse a comma-separated list of networks; a bare address is a network of one."""
+    return tuple(ip_network(item.strip(), strict=False) for item in value.split(",") if item.strip())
+
+
+def scheme(value: SecretStr, *allowed: str) -> SecretStr:
+    """Refuse a URL of another scheme; the URL may hold a password, so the text never repeats it."""
+    for url in value.get_secret_value().split(","):
+        if urlsplit(url.strip()).scheme not in allowed:
+            raise ValueError(f"the address must start with {' or '.join(name + '://' for name in allowed)}")
+    return value
+
+
+def web_address(value: str) -> str:
+    """Refuse anything but an absolute http or https address."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an absolute http:// or https:// address")
+    return value
+
+
+def currency(value: str) -> str:
+    """Refuse anything but a three-letter currency code."""
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError("must be three capital letters")
+    return value
+
+
+def timezone(value: str) -> str:
+    """Refuse a zone that the time zone database does not know."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("is not a known zone; use a name such as Europe/Paris") from error
+    return value
