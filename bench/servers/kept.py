@@ -1,0 +1,143 @@
+"""A directory and processes that are certain to end with this process; see keeper.py for how."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any, cast
+
+KEEPER = Path(__file__).with_name("keeper.py")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class ServerFailed(RuntimeError):
+    """The server did not come up, or ended by itself; the message ends with the tail of its output."""
+
+
+class Kept:
+    """One server's directory and processes, run as an unprivileged user when we are root."""
+
+    def __init__(self, name: str, *users: str) -> None:
+        self.user = next((user for user in users if _exists(user)), None) if os.geteuid() == 0 else None
+        self.directory = Path(tempfile.mkdtemp(prefix=f"signalbox-{name}-"))
+        if self.user:
+            shutil.chown(self.directory, self.user)
+        self._lock = threading.Lock()
+        keeper = subprocess.Popen(
+            [*_own_mounts(), sys.executable, "-I", str(KEEPER), str(self.directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._keeper = keeper
+        self._commands, self._answers = cast("IO[bytes]", keeper.stdin), cast("IO[bytes]", keeper.stdout)
+
+    def folder(self, name: str) -> Path:
+        """A new folder inside the directory that the server may write to."""
+        path = self.directory / name
+        path.mkdir(mode=0o700)
+        return self._own(path)
+
+    def file(self, name: str, text: str) -> Path:
+        """A file inside the directory that only the server may read."""
+        path = self.directory / name
+        path.write_text(text)
+        path.chmod(0o600)
+        return self._own(path)
+
+    def start(self, argv: list[str], env: Mapping[str, str], last_signal: int) -> int:
+        """Start a process, return its id; `last_signal` ends it when we are gone."""
+        environment = {"PATH": PATH, "HOME": str(self.directory), "LANG": "C.UTF-8", **env}
+        command = {"argv": argv, "env": environment, "cwd": str(self.directory), "user": self.user}
+        return int(self._call("start", **command, last_signal=last_signal))
+
+    def run(self, argv: list[str], seconds: float = 60) -> None:
+        """Run a command to its end; raises ServerFailed unless it succeeds."""
+        if self.wait(self.start(argv, {}, 9), seconds) != 0:
+            raise self.failed(f"{argv[0]} failed")
+
+    def status(self, pid: int) -> int | None:
+        """The exit status of a started process, None while it runs."""
+        status: int | None = self._call("status", pid=pid)
+        return status
+
+    def wait(self, pid: int, seconds: float) -> int:
+        """The exit status of a started process; raises ServerFailed when it takes longer."""
+        until(lambda: self.status(pid) is not None, seconds, lambda: self.failed("a process does not end"))
+        return self.status(pid) or 0
+
+    def signal(self, pid: int, number: int) -> None:
+        self._call("signal", pid=pid, number=int(number))
+
+    def kill_all(self) -> None:
+        """SIGKILL to every process at once, as a power cut would."""
+        self._call("end")
+
+    def failed(self, what: str) -> ServerFailed:
+        log = self.directory / "output.log"
+        tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
+        return ServerFailed(f"{what}\n{tail}")
+
+    def close(self) -> None:
+        """End everything and remove the directory."""
+        self._commands.close()
+        self._keeper.wait(30)
+        self._answers.close()
+
+    def _own(self, path: Path) -> Path:
+        if self.user:
+            shutil.chown(path, self.user)
+        return path
+
+    def _call(self, name: str, **arguments: Any) -> Any:
+        with self._lock:
+            self._commands.write(json.dumps({"do": name, **arguments}).encode() + b"\n")
+            self._commands.flush()
+            answer = json.loads(self._answers.readline() or b'{"error": "the keeper is gone"}')
+        if "error" in answer:
+            raise self.failed(answer["error"])
+        return answer["value"]
+
+
+def until(ready: Callable[[], bool], seconds: float, failure: Callable[[], Exception]) -> None:
+    """Wait until something holds; raises the given failure after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if time.monotonic() > deadline:
+            raise failure()
+        time.sleep(0.02)
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that are free now, all different."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _exists(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def _own_mounts() -> list[str]:
+    # some sandboxes keep /dev/null for root; the keeper replaces it, visible to its own processes only
+    shared = os.geteuid() != 0 or Path("/dev/null").stat().st_mode & stat.S_IWOTH
+    return [] if shared else ["unshare", "--mount", "--propagation", "private"]

@@ -1,0 +1,125 @@
+"""A private PostgreSQL: own data, port and socket directory, durable as in production (fsync stays on)."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+from pathlib import Path
+
+import psycopg2
+
+from bench.servers.databases import Databases
+from bench.servers.kept import Kept, ServerFailed, free_ports, until
+
+MODES = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+CONFIGURATION = """
+listen_addresses = '127.0.0.1'
+port = {port}
+unix_socket_directories = '{directory}'
+max_connections = 100
+shared_buffers = 64MB
+max_wal_size = 1GB
+dynamic_shared_memory_type = mmap
+fsync = on
+full_page_writes = on
+synchronous_commit = on
+log_min_messages = warning
+log_line_prefix = '%m [%p] %d '
+timezone = 'UTC'
+"""
+
+
+class Postgres:
+    """A running server; its database `signalbox` is empty and belongs to the superuser of the URL."""
+
+    def __init__(self) -> None:
+        self._binaries = _binaries()
+        self._kept = Kept("pg", "postgres", "nobody")
+        self._port = free_ports(1)[0]
+        self._password = secrets.token_hex(16)
+        self._pid = 0
+        self._databases = Databases(self._url("postgres"))
+        try:
+            self._initialise()
+            self.start()
+            self.fresh_database(name="signalbox")
+        except BaseException:
+            self._kept.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        return self._url("signalbox")
+
+    @property
+    def directory(self) -> Path:
+        """The data directory."""
+        return self._kept.directory / "data"
+
+    @property
+    def pid(self) -> int:
+        """The process id of the postmaster."""
+        return self._pid
+
+    def fresh_database(self, template: str = "template1", name: str | None = None) -> str:
+        """The URL of a new database, a copy of the template."""
+        return self._databases.create(template, name)
+
+    def drop_database(self, url: str) -> None:
+        self._databases.drop(url)
+
+    def start(self) -> None:
+        """Start and wait until it accepts connections, after a crash recovery if need be."""
+        self._pid = self._kept.start([f"{self._binaries}/postgres", "-D", str(self.directory)], {}, signal.SIGQUIT)
+        self._databases.close()
+        until(self._answers, 60, lambda: self._kept.failed("PostgreSQL does not answer"))
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop; `smart` waits for clients, `fast` cuts them, `immediate` skips the checkpoint."""
+        self._kept.signal(self._pid, MODES[mode])
+        self._kept.wait(self._pid, 60)
+
+    def kill9(self) -> None:
+        """Kill all its processes at once, as a power cut would."""
+        self._kept.kill_all()
+
+    kill = kill9
+
+    def close(self) -> None:
+        self._databases.close()
+        self._kept.close()
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://signalbox:{self._password}@127.0.0.1:{self._port}/{database}"
+
+    def _initialise(self) -> None:
+        secret = self._kept.file("password", self._password)
+        data = str(self._kept.folder("data"))
+        options = [
+            "--username=signalbox",
+            f"--pwfile={secret}",
+            "--auth=password",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+        ]
+        self._kept.run([f"{self._binaries}/initdb", "-D", data, *options, "--no-sync", "--no-instructions"])
+        with (self.directory / "postgresql.conf").open("a") as configuration:
+            configuration.write(CONFIGURATION.format(port=self._port, directory=self._kept.directory))
+
+    def _answers(self) -> bool:
+        if self._kept.status(self._pid) is not None:
+            raise self._kept.failed("PostgreSQL ended by itself")
+        try:
+            psycopg2.connect(self._url("postgres"), connect_timeout=5).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
+
+
+def _binaries() -> Path:
+    """The newest installed version; Debian keeps each in a folder of its own and out of PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    others = [path for path in map(Path, ("/usr/local/pgsql/bin/initdb", "/usr/bin/initdb")) if path.exists()]
+    if not found and not others:
+        raise ServerFailed("PostgreSQL is not installed; run ops/bootstrap.sh postgresql")
+    return (found or others)[-1].parent
