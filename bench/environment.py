@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from bench.servers.databases import Databases
 from bench.servers.kept import ServerFailed
 from bench.servers.postgres import Postgres
 from bench.servers.rabbit import Rabbit
 
-__all__ = ["Postgres", "Rabbit", "ServerFailed", "postgres", "rabbitmq"]
+__all__ = ["Databases", "Postgres", "Rabbit", "ServerFailed", "postgres", "rabbitmq"]
 
 
 @contextmanager

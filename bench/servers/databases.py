@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from contextlib import closing
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
@@ -17,15 +18,14 @@ class Databases:
         self._url = url
         self._prefix = f"fresh_{os.getpid()}_"
         self._numbers = itertools.count(1)
-        self._connection: psycopg2.extensions.connection | None = None
 
-    def create(self, template: str = "template1", name: str | None = None) -> str:
+    def fresh_database(self, template: str = "template1", name: str | None = None) -> str:
         """Copy the template, return the URL of the copy; nothing may be connected to the template."""
         name = name or f"{self._prefix}{next(self._numbers)}"
         self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
 
-    def drop(self, url: str) -> None:
+    def drop_database(self, url: str) -> None:
         """Drop the database of this URL and cut whoever is still connected to it."""
         name = sql.Identifier(urlsplit(url).path[1:])
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
@@ -33,17 +33,9 @@ class Databases:
     def url(self, name: str) -> str:
         return urlunsplit(urlsplit(self._url)._replace(path=f"/{name}"))
 
-    def close(self) -> None:
-        if self._connection:
-            self._connection.close()
-        self._connection = None
-
     def _execute(self, statement: sql.Composed) -> None:
-        with self._connected().cursor() as cursor:
-            cursor.execute(statement)
-
-    def _connected(self) -> psycopg2.extensions.connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg2.connect(self._url, connect_timeout=5)
-            self._connection.autocommit = True
-        return self._connection
+        # a connection of its own each time: one kept open would hold up a smart stop and break in every restart
+        with closing(psycopg2.connect(self._url, connect_timeout=5)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)

@@ -44,6 +44,10 @@ class Kept:
         self._keeper = keeper
         self._commands, self._answers = cast("IO[bytes]", keeper.stdin), cast("IO[bytes]", keeper.stdout)
 
+    @property
+    def keeper_pid(self) -> int:
+        return self._keeper.pid
+
     def folder(self, name: str) -> Path:
         """A new folder inside the directory that the server may write to."""
         path = self.directory / name

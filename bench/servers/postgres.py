@@ -63,21 +63,25 @@ class Postgres:
 
     def fresh_database(self, template: str = "template1", name: str | None = None) -> str:
         """The URL of a new database, a copy of the template."""
-        return self._databases.create(template, name)
+        return self._databases.fresh_database(template, name)
 
     def drop_database(self, url: str) -> None:
-        self._databases.drop(url)
+        self._databases.drop_database(url)
 
     def start(self) -> None:
         """Start and wait until it accepts connections, after a crash recovery if need be."""
         self._pid = self._kept.start([f"{self._binaries}/postgres", "-D", str(self.directory)], {}, signal.SIGQUIT)
-        self._databases.close()
         until(self._answers, 60, lambda: self._kept.failed("PostgreSQL does not answer"))
 
     def stop(self, mode: str = "fast") -> None:
         """Stop; `smart` waits for clients, `fast` cuts them, `immediate` skips the checkpoint."""
         self._kept.signal(self._pid, MODES[mode])
         self._kept.wait(self._pid, 60)
+
+    def revive(self) -> None:
+        """Start again if a test left it stopped."""
+        if self._kept.status(self._pid) is not None:
+            self.start()
 
     def kill9(self) -> None:
         """Kill all its processes at once, as a power cut would."""
@@ -86,7 +90,6 @@ class Postgres:
     kill = kill9
 
     def close(self) -> None:
-        self._databases.close()
         self._kept.close()
 
     def _url(self, database: str) -> str:

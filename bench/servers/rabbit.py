@@ -107,6 +107,13 @@ class Rabbit:
         self._kept.signal(self._pid, signal.SIGTERM)
         self._kept.wait(self._pid, 60)
 
+    def revive(self) -> None:
+        """Start again if a test left it stopped; clear the alarm if a test left it set."""
+        if self._kept.status(self._pid) is not None:
+            self.start()
+        else:
+            self.set_alarm(False)
+
     def kill9(self) -> None:
         """Kill the node at once, as a power cut would."""
         self._kept.kill_all()
