@@ -1,0 +1,54 @@
+"""The fixtures give every test a clean start."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.settings import get_settings
+from models.database import connect, db, drop_connection, execute, fetch, is_postgres
+from models.migrate import pending
+from tests.conftest import SettingsEnv
+
+
+def test_the_database_is_migrated(database: Any) -> None:
+    assert pending() == []
+
+
+@pytest.mark.parametrize("turn", ["first", "second"])
+def test_no_row_reaches_another_test(database: Any, turn: str) -> None:
+    assert execute("create table left_behind (turn text)") <= 0
+    assert execute("insert into left_behind values (%s)", (turn,)) == 1
+
+
+def test_an_empty_database_has_no_tables(empty_database_url: str, settings_env: SettingsEnv) -> None:
+    connect(settings_env(DATABASE_URL=empty_database_url))
+
+    assert db.get_tables() == []
+    drop_connection()
+
+
+def test_each_engine_has_a_fixture_of_its_own(postgres_database: Any) -> None:
+    assert is_postgres()
+    assert fetch("show timezone") == [("UTC",)]
+
+
+def test_the_embedded_engine_has_a_fixture_of_its_own(sqlite_database: Any) -> None:
+    assert not is_postgres()
+    assert fetch("pragma journal_mode") == [("wal",)]
+
+
+def test_settings_follow_the_environment_of_the_test(settings_env: SettingsEnv, tmp_path: Path) -> None:
+    settings_env(BAN_ESCALATION="5")
+
+    assert get_settings().ban_escalation == 5
+    assert get_settings().spool_dir == tmp_path / "spool"
+    assert get_settings().embedded
+
+
+def test_the_network_ends_at_this_machine() -> None:
+    with socket.socket() as outside, pytest.raises(UserWarning, match="192.0.2.1"):
+        outside.connect(("192.0.2.1", 80))
