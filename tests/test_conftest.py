@@ -50,5 +50,5 @@ def test_settings_follow_the_environment_of_the_test(settings_env: SettingsEnv, 
 
 
 def test_the_network_ends_at_this_machine() -> None:
-    with socket.socket() as outside, pytest.raises(UserWarning, match="192.0.2.1"):
+    with socket.socket() as outside, pytest.raises(UserWarning, match=r"192\.0\.2\.1"):
         outside.connect(("192.0.2.1", 80))
