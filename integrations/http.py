@@ -83,6 +83,8 @@ class Client:
             raise ValueError(f"{self.service}: a timeout above {LONGEST_STEP:.0f} s")
         self.breaker = Breaker(self.service, clock=self.clock, on_close=self.on_recovery)
         self.limiter = Limiter(self.service, rate=self.rate, burst=self.burst, clock=self.clock)
+        if password := urlsplit(self.base_url).password:
+            self.secrets = (*self.secrets, password)
         quieten_urllib3()
 
     def call(
