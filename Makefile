@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 T ?=
 
-.PHONY: help setup services run test quick check lint proof bench clean
+.PHONY: help setup services run test quick check format lint types imports proof bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,13 +33,19 @@ test: setup services ## run every test on real PostgreSQL and RabbitMQ and embed
 quick: setup ## run the tests that need no server
 	$(BIN)/python -m pytest -q -m 'not postgresql and not rabbitmq and not slow' $(T)
 
-lint: setup
+format: setup
 	$(BIN)/ruff format --check .
+
+lint: setup
 	$(BIN)/ruff check .
+
+types: setup
 	$(BIN)/mypy
+
+imports: setup
 	$(BIN)/lint-imports
 
-check: lint test ## what the build machine runs: format, lint, types, import rules, tests
+check: format lint types imports test ## what the build machine runs: format, lint, types, import rules, tests
 
 proof: setup services ## the long kill and scenario runs
 	$(BIN)/python -m bench.chaos
