@@ -1,0 +1,39 @@
+"""Keeps credentials out of the journal, which tests print and keep."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "[secret]"
+_HEADERS = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "x-api-key",
+        "api-key",
+        "cwauth-token",
+        "x-goog-api-key",
+        "x-amz-security-token",
+    }
+)
+_QUERY = re.compile(r"(^|&)((?:key|api_?key|token|access_token|password)=)[^&]*", re.IGNORECASE)
+_BOT = re.compile(r"/bot[^/]+")
+_USER_INFO = re.compile(r"(://)[^/@\s]+@")
+
+
+def clean_headers(headers: dict[str, str]) -> dict[str, str]:
+    return {name: MASK if name in _HEADERS else _without_user_info(value) for name, value in headers.items()}
+
+
+def clean_path(path: str) -> str:
+    """A Telegram token is part of the path."""
+    return _BOT.sub(f"/bot{MASK}", path) if "/bot" in path else path
+
+
+def clean_query(query: str) -> str:
+    return _QUERY.sub(rf"\1\2{MASK}", query) if query else query
+
+
+def _without_user_info(value: str) -> str:
+    return _USER_INFO.sub(rf"\1{MASK}@", value) if "@" in value else value
