@@ -195,6 +195,7 @@ class QueueMessage(Row):
     body = BlobField()
     priority = IntegerField(default=1)
     available_at = UtcDateTime()
+    dedupe_key = TextField(null=True, unique=True)
     lease_by = TextField(null=True)
     lease_until = UtcDateTime(null=True)
     deliveries = IntegerField(default=0)

@@ -56,7 +56,8 @@ EMBEDDED_QUEUE = """
 create table queue_message (
     id integer primary key autoincrement, message_id text not null, queue text not null, body blob not null,
     priority integer not null default 1,
-    available_at text not null, lease_by text, lease_until text, deliveries integer not null default 0);
+    available_at text not null, dedupe_key text unique, lease_by text, lease_until text,
+    deliveries integer not null default 0);
 create index queue_message_due on queue_message (queue, priority, id);
 """
 
