@@ -1,0 +1,153 @@
+"""B1: signed links, through the redirect, RabbitMQ and one worker into PostgreSQL; the Celery peer in the same run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from bench import wrk
+from bench.report import CountsDiffer, Report
+from bench.stage import Stage, stage
+from bench.system import System
+from bench.world import visits
+from config.clock import monotonic
+
+LINKS_PER_SECOND = 15_000
+PEER_LINKS_PER_SECOND = 1_500
+CONNECTIONS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One measured run: the load, what was decided, how long the backlog took, CPU seconds by process."""
+
+    load: wrk.Load
+    decided: int
+    drain_s: float
+    cpu: dict[str, float]
+
+    @property
+    def rate(self) -> float:
+        """Clicks decided per second, end to end."""
+        return self.decided / (self.load.seconds + self.drain_s)
+
+
+def main(seconds: int = 60) -> Report:
+    """Run the bench and publish its table."""
+    report = Report("clicks", "B1 clicks through the redirect, stored (2 cores shared by everything)")
+    with stage() as here:
+        bare = _bare(here, seconds=min(10, seconds))
+        ours = _ours(here, seconds)
+        peer = _peer(here, min(30, seconds))
+    report.add(what="bare 302 on Granian (limit)", rate=bare.rate, p50_ms=bare.p50_ms, p99_ms=bare.p99_ms)
+    _add(report, "Signalbox", ours)
+    _add(report, "Celery, one task per click", peer)
+    report.facts = {
+        "times the peer": round(ours.rate / peer.rate, 1),
+        "percent of bare": round(100 * ours.rate / bare.rate, 1),
+        "cpu_s per 1,000 clicks": {name: round(1000 * value / ours.decided, 4) for name, value in ours.cpu.items()},
+    }
+    report.publish()
+    return report
+
+
+def _add(report: Report, what: str, run: Run) -> None:
+    load = run.load
+    report.add(
+        what=what, rate=run.rate, p50_ms=load.p50_ms, p99_ms=load.p99_ms, answers=load.answers, decided=run.decided,
+        drain_s=run.drain_s,
+    )  # fmt: skip
+
+
+def _bare(here: Stage, *, seconds: int) -> wrk.Load:
+    requests = here.folder / "bare.txt"
+    wrk.write_requests(requests, visits(here.world, here.settings, 10_000))
+    with here.system("bare") as system:
+        granian(system, "bare", "bench.peers.bare:application", here.redirect_port)
+        return wrk.run(here.redirect_url, requests, seconds=seconds, connections=CONNECTIONS)
+
+
+def _ours(here: Stage, seconds: int) -> Run:
+    requests = here.folder / "ours.txt"
+    wrk.write_requests(requests, visits(here.world, here.settings, LINKS_PER_SECOND * seconds))
+    with here.system("ours") as system:
+        system.start("worker", "worker", "--lane", "clicks")
+        system.start("relay", "relay")
+        system.start("redirect", "redirect", "--port", str(here.redirect_port))
+        system.wait_for_http("redirect", f"{here.redirect_url}/healthz")
+        before = _cpu(here, system)
+        load = wrk.run(here.redirect_url, requests, seconds=seconds, connections=CONNECTIONS)
+        drain_s = drained(lambda: here.outcomes().decided, load.answers)
+        after = _cpu(here, system)
+    time.sleep(1)
+    decided = here.outcomes().decided
+    check_counts("Signalbox", load, decided)
+    return Run(load, decided, drain_s, {name: after[name] - before[name] for name in after})
+
+
+def _peer(here: Stage, seconds: int) -> Run:
+    from bench.peers.celery_app import PeerBlacklist, PeerClick, database
+
+    with database.connection_context():
+        database.create_tables([PeerClick, PeerBlacklist])
+    requests = here.folder / "peer.txt"
+    wrk.write_requests(requests, visits(here.world, here.settings, PEER_LINKS_PER_SECOND * seconds))
+    with here.system("peer") as system:
+        start_celery(system)
+        granian(system, "redirect", "bench.peers.redirect:application", here.redirect_port)
+        load = wrk.run(here.redirect_url, requests, seconds=seconds, connections=CONNECTIONS)
+        stored = "select count(*) from peerclick"
+        drain_s = drained(lambda: int(here.query(stored)[0][0]), load.answers)
+    decided = int(here.query(stored)[0][0])
+    check_counts("peer", load, decided)
+    return Run(load, decided, drain_s, {})
+
+
+def start_celery(system: System, queue: str = "peer-clicks") -> None:
+    """The peer's worker: prefork with two processes."""
+    options = ("-A", "bench.peers.celery_app", "worker", "-c", "2", "-Q", queue, "--without-gossip", "--without-mingle")
+    system.start("celery", *options, "--without-heartbeat", "-l", "ERROR", module="celery")
+
+
+def granian(system: System, name: str, application: str, port: int) -> None:
+    """Serve a WSGI application with one Granian worker, as our redirect is served."""
+    options = (
+        "--interface",
+        "wsgi",
+        "--http",
+        "1",
+        "--no-ws",
+        "--workers",
+        "1",
+        "--blocking-threads",
+        str(CONNECTIONS),
+    )
+    limits = ("--backpressure", "256", "--port", str(port), "--no-log")
+    system.start(name, *options, *limits, application, module="granian")
+    system.wait_for_http(name, f"http://127.0.0.1:{port}/healthz")
+
+
+def drained(decided: Any, answers: int, seconds: float = 600) -> float:
+    """Seconds until so many clicks are decided; raises CountsDiffer when that never comes."""
+    started = monotonic()
+    while decided() < answers:
+        if monotonic() - started > seconds:
+            raise CountsDiffer(f"{answers:,} answered, {decided():,} decided after {seconds:.0f} s")
+        time.sleep(0.1)
+    return monotonic() - started
+
+
+def check_counts(who: str, load: wrk.Load, decided: int) -> None:
+    """Every answer has an outcome, and nothing else has but the requests that were under way when the load stopped."""
+    if load.failures or not load.answers <= decided <= load.answers + CONNECTIONS:
+        raise CountsDiffer(f"{who}: {load.answers:,} answered, {decided:,} decided, {load.failures} failed")
+
+
+def _cpu(here: Stage, system: System) -> dict[str, float]:
+    ours = {name: process.cpu_seconds() for name, process in system.processes.items()}
+    return ours | {"postgresql": here.database.cpu_seconds(), "rabbitmq": here.broker.cpu_seconds()}
+
+
+if __name__ == "__main__":
+    main()

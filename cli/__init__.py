@@ -1,0 +1,1 @@
+"""The `signalbox` command: the one place that may import everything."""

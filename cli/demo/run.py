@@ -1,0 +1,97 @@
+"""The demo from end to end: its settings, its sandbox, its visitors through the real redirect, and its end."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import requests
+
+from cli.demo.story import Narrator
+from cli.demo.visitors import Cast, Visit
+from cli.demo.world import STOPPED, World, build
+from cli.errors import ExitCode
+from cli.output import say
+from cli.up import embedded
+from config.clock import monotonic, now
+from config.settings import get_settings, override
+from core.ads.links import issue_click_link
+from models.database import fetch
+from sandbox.server import Sandbox
+
+_SETTLE_SECONDS = 10.0
+
+
+def run_demo(*, seed: int, speed: float, visits: int | None, port: int, redirect_port: int) -> int:
+    """Tell the story until Ctrl-C, or for so many visits, then print what became of them."""
+    with tempfile.TemporaryDirectory(prefix="signalbox-demo-") as folder, Sandbox(port=0, seed=seed) as sandbox:
+        _settings(Path(folder), sandbox.url, redirect_port)
+        with embedded(get_settings(), port=port, redirect_port=redirect_port):
+            world = build(Random(seed))  # noqa: S311  the demo's dice
+            _stock_adload(sandbox.url, world)
+            _introduce(world)
+            _play(Cast(world, Random(seed)), speed, visits)  # noqa: S311
+    return int(ExitCode.OK)
+
+
+def _settings(folder: Path, sandbox_url: str, redirect_port: int) -> None:
+    override(
+        database_url="", rabbitmq_url="", sqlite_path=folder / "demo.sqlite3", spool_dir=folder / "spool",
+        link_keys=f"1:{secrets.token_hex(32)}", fallback_url="https://www.example.com/", settlement_currency="USD",
+        trusted_proxies="127.0.0.1", public_url=f"http://127.0.0.1:{redirect_port}",
+        adload_driver="http", adload_url=f"{sandbox_url}/adload", log_level="ERROR",
+    )  # fmt: skip
+
+
+def _stock_adload(url: str, world: World) -> None:
+    """Tell the sandbox what each offer costs, and have it stop one campaign without a word."""
+    for guid in dict.fromkeys(ad.campaign_guid for ad in world.ads):
+        ads = [ad for ad in world.ads if ad.campaign_guid == guid]
+        offers = [{"id": str(ad.guid), "title": ad.campaign, "active": True, "cost_micros": ad.cost} for ad in ads]
+        stopped = ads[0].campaign == STOPPED
+        body = {
+            "service": "adload",
+            "id": str(guid),
+            "set": {"title": ads[0].campaign, "offers": offers, "stopped": stopped},
+        }
+        requests.post(f"{url}/_sandbox/edit", json=body, timeout=5).raise_for_status()
+
+
+def _introduce(world: World) -> None:
+    ad = world.paid()[0]
+    link = issue_click_link(
+        ad.offer_id, world.informers[0], "127.0.0.1", "https://gazette.example/", now(), destination=ad.url
+    )
+    say("\nThis is a demo: made-up advertisers, publishers and visitors; nothing leaves this machine.\n")
+    say(f"Follow a link yourself:\n  curl -si '{link}'\nCtrl-C ends the demo.\n")
+
+
+def _play(cast: Cast, speed: float, visits: int | None) -> None:
+    narrator, session, due = Narrator(), requests.Session(), monotonic()
+    try:
+        for visit in islice(cast.visits(), visits):
+            _visit(session, narrator, visit)
+            due += 1 / speed
+            time.sleep(max(0.0, due - monotonic()))
+        _settle()
+    except KeyboardInterrupt:
+        say("\nthe visitors go home")
+    narrator.close()
+
+
+def _visit(session: requests.Session, narrator: Narrator, visit: Visit) -> None:
+    headers = {**visit.headers, "X-Forwarded-For": visit.address}
+    answer = session.get(visit.link, headers=headers, allow_redirects=False, timeout=10)
+    narrator.visit(visit.who, visit.address, visit.says, str(answer.status_code), answer.headers.get("Location", "-"))
+
+
+def _settle() -> None:
+    """Wait until no click is under way any more, but not for ever."""
+    deadline = monotonic() + _SETTLE_SECONDS
+    open_work = "select (select count(*) from queue_message) + (select count(*) from click where state = 'pending')"
+    while fetch(open_work)[0][0] and monotonic() < deadline:
+        time.sleep(0.1)

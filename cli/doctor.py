@@ -1,0 +1,182 @@
+"""The checks of `signalbox doctor`: each says what it saw, and what to do when that is not right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from cli.errors import translate
+from config.clock import now
+from config.settings import Settings, get_settings
+
+_SKEW = timedelta(seconds=1)
+_LATE = timedelta(minutes=2)
+_SILENT = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One observation: its area, ok or not, what was seen, what to do."""
+
+    area: str
+    state: str
+    what: str
+    remedy: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """The finding as plain values."""
+        return asdict(self)
+
+
+def ok(area: str, what: str) -> Finding:
+    """Something that is as it should be."""
+    return Finding(area, "ok", what)
+
+
+def warn(area: str, what: str, remedy: str) -> Finding:
+    """Something that will hurt later."""
+    return Finding(area, "!", what, remedy)
+
+
+def bad(area: str, what: str, remedy: str) -> Finding:
+    """Something that hurts now."""
+    return Finding(area, "x", what, remedy)
+
+
+def examine(*, live: bool = False) -> list[Finding]:
+    """Every finding about this installation; a check that fails is a finding, never the end."""
+    settings = get_settings()
+    found = list(_database(settings))
+    if any(item.state == "x" for item in found):
+        return found
+    checks: list[Callable[[Settings], Iterator[Finding]]] = [
+        _broker,
+        _scheduler,
+        _outbox,
+        _partitions,
+        _dead_letters,
+        _clicks,
+        _spool,
+    ]
+    for check in [*checks, *([_adload] if live else [])]:
+        found += _guarded(check, settings)
+    return found
+
+
+def _guarded(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
+    try:
+        return list(check(settings))
+    except Exception as error:
+        known = translate(error)
+        if known is None:
+            raise
+        return [bad(check.__name__.strip("_"), known.what, known.cause or known.hint)]
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    from models import migrate
+    from models.database import connect, fetch, is_postgres
+
+    try:
+        connect(settings, role="doctor")
+        migrate.require_current()
+    except Exception as error:
+        known = translate(error)
+        if known is None:
+            raise
+        yield bad("database", f"{known.what} {known.cause}".strip(), known.hint)
+        return
+    version = fetch("select version()" if is_postgres() else "select 'SQLite ' || sqlite_version()")[0][0]
+    yield ok("database", f"{version.partition(' (')[0]}, schema at head")
+    yield from _clock() if is_postgres() else ()
+
+
+def _clock() -> Iterator[Finding]:
+    from models.database import fetch
+
+    skew = abs(fetch("select clock_timestamp()")[0][0] - now())
+    text = f"clock skew to the database {skew.total_seconds() * 1000:.0f} ms"
+    yield ok("time", text) if skew < _SKEW else bad("time", text, "synchronise both clocks (NTP)")
+
+
+def _broker(settings: Settings) -> Iterator[Finding]:
+    if settings.embedded:
+        yield ok("broker", "embedded: messages are rows of the database")
+        return
+    from worker.health import broker_findings
+
+    for state, what, remedy in broker_findings(settings):
+        yield Finding("broker", state, what, remedy)
+
+
+def _scheduler(settings: Settings) -> Iterator[Finding]:
+    from config.catalog import periodic
+    from models.runtime import Schedule, SchedulerHeartbeat
+
+    alive = SchedulerHeartbeat.select().where(SchedulerHeartbeat.seen_at > now() - _SILENT).count()
+    paused = Schedule.select().where(~Schedule.enabled).count()
+    text = f"{alive} alive, {len(periodic())} tasks, {paused} paused"
+    yield (
+        ok("scheduler", text) if alive else warn("scheduler", text, "start one: signalbox scheduler (or signalbox up)")
+    )
+
+
+def _outbox(settings: Settings) -> Iterator[Finding]:
+    from models.runtime import Outbox
+
+    late = Outbox.select().where(Outbox.available_at < now() - _LATE).count()
+    text = f"{Outbox.select().count()} waiting, {late} late"
+    yield (
+        ok("outbox", text)
+        if not late
+        else bad("outbox", text, "is `signalbox relay` running, and does the broker answer?")
+    )
+
+
+def _partitions(settings: Settings) -> Iterator[Finding]:
+    from models.partitions import days_ahead
+
+    days = days_ahead()
+    text = f"click tables are ready for {days} more days"
+    yield ok("partitions", text) if days >= 2 else bad("partitions", text, "signalbox run keep_click_partitions")
+
+
+def _dead_letters(settings: Settings) -> Iterator[Finding]:
+    from models.runtime import DeadLetter, DeadState
+
+    count = DeadLetter.select().where(DeadLetter.state == DeadState.DEAD).count()
+    yield warn("dead", f"{count} dead letter(s)", "signalbox dead list") if count else ok("dead", "no dead letters")
+
+
+def _clicks(settings: Settings) -> Iterator[Finding]:
+    from models.ads import Click, ClickState
+
+    late = Click.select().where((Click.state == ClickState.PENDING) & (Click.next_attempt_at < now() - _LATE)).count()
+    text = f"{late} click(s) wait for AdLoad longer than planned"
+    yield (
+        warn("clicks", text, "is a worker serving lane clicks, and does AdLoad answer?")
+        if late
+        else ok("clicks", "none overdue")
+    )
+
+
+def _spool(settings: Settings) -> Iterator[Finding]:
+    if settings.spool_dir is None:
+        yield warn(
+            "spool",
+            "SPOOL_DIR is off: with broker and database down a click is not accepted",
+            "set SPOOL_DIR to a durable folder",
+        )
+        return
+    files = list(settings.spool_dir.glob("clicks-*"))
+    text = f"{len(files)} file(s), {sum(file.stat().st_size for file in files)} bytes in {settings.spool_dir}"
+    yield ok("spool", text)
+
+
+def _adload(settings: Settings) -> Iterator[Finding]:
+    from integrations.adload import make
+
+    driver = make(settings)
+    yield ok("adload", driver.probe() if driver else "local: charges are rows of this database")

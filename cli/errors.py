@@ -1,0 +1,74 @@
+"""Exit codes, and the one way an error is told: what and where, the likely cause, a command to try."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """One table for all commands."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    NOT_READY = 3
+    FINDINGS = 4
+    UNAVAILABLE = 5
+    INTEGRITY = 6
+    LOCKED = 7
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """A command cannot go on; shown without a traceback, ends with its exit code."""
+
+    def __init__(self, what: str, *, cause: str = "", hint: str = "", code: ExitCode = ExitCode.FAILURE) -> None:
+        super().__init__(what)
+        self.what, self.cause, self.hint, self.code = what, cause, hint, code
+
+
+def tell(error: CommandError) -> None:
+    """Print the error on stderr: what, why, what to try."""
+    lines = [f"error: {error.what}", error.cause and f"cause: {error.cause}", error.hint and f"try:   {error.hint}"]
+    print("\n".join(line for line in lines if line), file=sys.stderr)
+
+
+def translate(error: BaseException) -> CommandError | None:
+    """The command error of an exception that is no bug; None for everything that is one."""
+    from config.catalog import UnknownTask
+    from config.errors import SettingsError
+
+    if isinstance(error, CommandError):
+        return error
+    if isinstance(error, SettingsError):
+        what = "the environment is not ready:\n  " + "\n  ".join(error.problems)
+        return CommandError(what, hint="signalbox up --demo needs no settings", code=ExitCode.NOT_READY)
+    if isinstance(error, UnknownTask):
+        return CommandError(str(error), hint="signalbox tasks", code=ExitCode.USAGE)
+    return _translate_state(error)
+
+
+def _translate_state(error: BaseException) -> CommandError | None:
+    from dramatiq.errors import BrokerError
+    from peewee import InterfaceError, OperationalError
+
+    from models.migrate import SchemaError
+
+    if isinstance(error, SchemaError):
+        return CommandError(str(error), hint="signalbox migrate --check", code=ExitCode.NOT_READY)
+    if isinstance(error, (OperationalError, InterfaceError)):
+        return CommandError(
+            "the database does not answer", cause=_first_line(error), hint="signalbox doctor", code=ExitCode.NOT_READY
+        )
+    if isinstance(error, BrokerError):
+        return CommandError(
+            "the broker does not answer", cause=_first_line(error), hint="signalbox doctor", code=ExitCode.NOT_READY
+        )
+    return None
+
+
+def _first_line(error: BaseException) -> str:
+    from config.logs import redact
+
+    return redact(str(error).strip().partition("\n")[0]) or type(error).__name__

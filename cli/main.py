@@ -1,0 +1,80 @@
+"""Entry point: the command tree, and the translation of errors into exit codes."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from cli import blacklist, clicks, dead, inspect, messages, servers
+from cli.errors import CommandError, ExitCode, tell, translate
+
+UsageError = typer.BadParameter.__mro__[1]
+
+_HELP = """The back office of an ad network.
+
+Examples:
+
+  signalbox up --demo
+
+  signalbox clicks explain 0197a3c4-7c00-7000-8000-000000000001
+"""
+
+app = typer.Typer(
+    name="signalbox",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=_HELP,
+)
+for module in (servers, inspect, messages):
+    module.register(app)
+app.add_typer(clicks.app, name="clicks")
+app.add_typer(blacklist.app, name="ip")
+app.add_typer(dead.app, name="dead")
+
+
+def main() -> None:
+    """Run the command line of this process and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code. Bugs keep their traceback only with --debug."""
+    debug = "--debug" in arguments
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(
+            [word for word in arguments if word != "--debug"], prog_name="signalbox", standalone_mode=False
+        )
+        return int(result or 0)
+    except (KeyboardInterrupt, typer.Abort):
+        return int(ExitCode.INTERRUPTED)
+    except typer.Exit as stop:
+        return int(stop.exit_code)
+    except UsageError as error:
+        return _refuse(error, command)
+    except Exception as error:
+        if debug:
+            raise
+        return _failed(error)
+
+
+def _refuse(error: Exception, command: object) -> int:
+    text = error.format_message() if hasattr(error, "format_message") else str(error)
+    word = text.rpartition("No such command ")[2].strip("'\". ") if "No such command" in text else ""
+    near = difflib.get_close_matches(word, getattr(command, "commands", {}), n=1) if word else []
+    tell(CommandError(text, hint=f"signalbox {near[0] if near else '--help'}"))
+    return int(ExitCode.USAGE)
+
+
+def _failed(error: Exception) -> int:
+    known = translate(error) or CommandError(
+        f"{type(error).__name__}: an unexpected failure", hint="the same command with --debug"
+    )
+    tell(known)
+    return int(known.code)

@@ -1,0 +1,45 @@
+"""What most commands need first: settings, a database of this version, quiet logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from config.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON with a versioned schema.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done and change nothing.")]
+
+
+@contextmanager
+def database(role: str = "cli") -> Iterator[Settings]:
+    """The settings, with the database connected, checked to be of this version, and closed afterwards."""
+    from config.settings import get_settings
+    from models import migrate
+    from models.database import connect, disconnect
+
+    settings = get_settings()
+    connect(settings, role=role)
+    try:
+        migrate.require_current()
+        yield settings
+    finally:
+        disconnect()
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask before harm; without a terminal and without --yes the command is refused."""
+    import sys
+
+    from cli.errors import CommandError, ExitCode
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(f"refused: {question}", cause="no terminal to ask on", hint="add --yes", code=ExitCode.USAGE)
+    if not typer.confirm(question):
+        raise CommandError("nothing was changed", code=ExitCode.USAGE)
