@@ -51,10 +51,10 @@ class Sandbox:
         self.url = ""
 
     def start(self) -> Self:
-        """Listen and serve; raises OSError when the port is taken."""
-        listener = socket.create_server((LOOPBACK, self._wanted_port), backlog=1024)
-        self.url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+        """Listen and serve; raises OSError when the port is taken or the journal cannot be opened."""
         self._journal = Journal(self._journal_file)
+        listener = self._listen()
+        self.url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
         self._app = App(self.world, [AdLoad(self.world, self._token)], self._journal, self._latency_ms)
         self._live: set[Connection] = set()
         self._loop = asyncio.new_event_loop()
@@ -63,6 +63,13 @@ class Sandbox:
         self._thread = Thread(target=self._loop.run_forever, name="sandbox", daemon=True)
         self._thread.start()
         return self
+
+    def _listen(self) -> socket.socket:
+        try:
+            return socket.create_server((LOOPBACK, self._wanted_port), backlog=1024)
+        except OSError:
+            self._journal.close()
+            raise
 
     def stop(self) -> None:
         """Cut every connection and close; the rows are on disk afterwards."""

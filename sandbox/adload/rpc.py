@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from inspect import signature
 from typing import Any
 from uuid import UUID
 from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
-from xmlrpc.client import Fault, ResponseError, dumps, loads
+from xmlrpc.client import ResponseError, loads
 
 from sandbox.adload.catalogue import DEFAULT_CAMPAIGN, Catalogue
 from sandbox.adload.ledger import Item, Ledger, Refusal, Trigger
@@ -17,6 +18,14 @@ from sandbox.world import Clock
 
 _TEXTS = {Refusal.OFFER_INACTIVE: "", Refusal.CAMPAIGN_STOPPED: "campaign stopped", Refusal.NO_FUNDS: "no funds"}
 _Reply = tuple[object, dict[str, Any] | None]
+
+
+# what the standard unmarshaller raises for documents that are XML but no call
+_ILL_FORMED = (ExpatError, ResponseError, ValueError, LookupError, TypeError, AttributeError)
+
+
+class Uncallable(ValueError):
+    """The request is answered with a fault."""
 
 
 class Rpc:
@@ -37,15 +46,23 @@ class Rpc:
         if request.method != "POST":
             return Answer(405, content_type="text/plain")
         try:
-            parameters, name = _parse(request.body)
-            reply, effect = self._methods[name or ""](*parameters)
-        except (ExpatError, ResponseError, ValueError) as wrong:
-            return _xml(dumps(Fault(-32700, f"parse error: {wrong}")))
-        except KeyError as unknown:
-            return _xml(dumps(Fault(-32601, f"no method {unknown.args[0]}")))
-        except TypeError:
-            return _xml(dumps(Fault(-32602, "wrong parameters")))
-        return _xml(_response(reply), effect, self._delay(parameters))
+            parameters, call = self._called(request.body)
+            reply, effect = call(*parameters)
+        except Uncallable as reason:
+            return _fault(str(reason))
+        return _xml(_response(_value(reply)), effect, self._delay(parameters))
+
+    def _called(self, body: bytes) -> tuple[tuple[Any, ...], Callable[..., _Reply]]:
+        """The parameters and our method for them; raises Uncallable."""
+        parameters, name = _parse(body)
+        method = self._methods.get(name or "")
+        if method is None:
+            raise Uncallable(f"no method {name}")
+        try:
+            signature(method).bind(*parameters)
+        except TypeError as wrong:
+            raise Uncallable(f"wrong parameters: {wrong}") from None
+        return parameters, method
 
     def _delay(self, parameters: tuple[Any, ...]) -> float:
         slow = bool(parameters) and self._ledger.triggered(str(parameters[0]), Trigger.SLOW)
@@ -89,13 +106,19 @@ class Rpc:
 
 def _parse(body: bytes) -> tuple[tuple[Any, ...], str | None]:
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        raise ValueError("document types are refused")
-    return loads(body.decode(), use_builtin_types=True)
+        raise Uncallable("document types are refused")
+    try:
+        return loads(body.decode(), use_builtin_types=True)
+    except _ILL_FORMED as wrong:
+        raise Uncallable(f"parse error: {wrong}") from None
 
 
 def _instant(value: object) -> datetime:
-    """The time parameter, text or dateTime; without an offset it is UTC. Raises ValueError."""
-    parsed = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    """The time parameter, text or dateTime; without an offset it is UTC. Raises Uncallable."""
+    try:
+        parsed = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        raise Uncallable("the time is no ISO time") from None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
@@ -127,8 +150,12 @@ class Cost(int):
         return f"<double>{whole}.{f'{micros:06d}'.rstrip('0') or '0'}</double>"
 
 
-def _response(reply: object) -> str:
-    return f"<methodResponse><params><param>{_value(reply)}</param></params></methodResponse>"
+def _fault(text: str) -> Answer:
+    return _xml(f"<methodResponse><fault>{_value({'faultCode': 1, 'faultString': text})}</fault></methodResponse>")
+
+
+def _response(value: str) -> str:
+    return f"<methodResponse><params><param>{value}</param></params></methodResponse>"
 
 
 def _value(value: object) -> str:
@@ -141,6 +168,8 @@ def _typed(value: object) -> str:
             return value.xml()
         case bool():
             return f"<boolean>{value:d}</boolean>"
+        case int():
+            return f"<int>{value}</int>"
         case dict():
             members = "".join(f"<member><name>{name}</name>{_value(one)}</member>" for name, one in value.items())
             return f"<struct>{members}</struct>"

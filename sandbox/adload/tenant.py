@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
+from random import Random
 from typing import Annotated, Any
 
 import msgspec
@@ -59,7 +60,7 @@ class AdLoad:
         self._order = self._world.random("adload order of results")
 
     def seed(self, seed: int, size: str) -> dict[str, int]:
-        return self._catalogue.seed(self._world.random(f"adload seed {seed}"), size)
+        return self._catalogue.seed(Random(f"adload {seed}"), size)
 
     def edit(self, object_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         return self._catalogue.edit(object_id, changes)
