@@ -1,0 +1,1 @@
+"""What the business decides: no queue, no wire format."""
