@@ -62,7 +62,7 @@ def migrate() -> list[str]:
     with _exclusive():
         check_known()
         done: list[str] = Runner(db.obj, str(DIRECTORY)).up()
-        _remember(done)
+        _remember()
     return done
 
 
@@ -94,10 +94,11 @@ def _recorded() -> list[tuple[Any, ...]]:
     return fetch("select name, sha256 from schema_file") if db.table_exists("schema_file") else []
 
 
-def _remember(names: list[str]) -> None:
+def _remember() -> None:
+    """Store the digests of applied files; those that a crash kept an earlier process from storing too."""
     execute("create table if not exists schema_file (name text primary key, sha256 text not null)")
-    for name in names:
-        execute("insert into schema_file (name, sha256) values (%s, %s)", (name, _digest(name)))
+    for name in Runner(db.obj, str(DIRECTORY)).applied():
+        execute("insert into schema_file (name, sha256) values (%s, %s) on conflict do nothing", (name, _digest(name)))
 
 
 def _digest(name: str) -> str:
