@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ class Client:
 
     def close(self) -> None:
         """Close this thread's connections."""
-        session = self._local.__dict__.pop("session", None)
+        _, session = self._local.__dict__.pop("owned", (None, None))
         if session is not None:
             session.close()
 
@@ -201,9 +202,11 @@ class Client:
         return bodies.parse_json(answer.body, answer.headers.get("Content-Type", ""))
 
     def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = new_session()
+        """This thread's session; a forked process must not share a connection with its parent."""
+        owner, session = getattr(self._local, "owned", (None, None))
+        if session is None or owner != os.getpid():
+            session = new_session()
+            self._local.owned = (os.getpid(), session)
         return session
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from integrations.adload.port import Charge, ChargeReply, ChargeStatus, OutcomeCode
 from integrations.errors import Malformed, OutcomeUnknown, OutsideError, Unavailable
@@ -37,7 +38,10 @@ def failed(charge: Charge, error: OutsideError, *, idempotent: bool) -> ChargeRe
 
 def distinct(charges: Sequence[Charge]) -> list[Charge]:
     """The charges without repeated click ids; the first one stands."""
-    return list({charge.click_id: charge for charge in reversed(charges)}.values())[::-1]
+    first: dict[UUID, Charge] = {}
+    for charge in charges:
+        first.setdefault(charge.click_id, charge)
+    return list(first.values())
 
 
 def code_of(error: OutsideError) -> OutcomeCode:

@@ -89,11 +89,14 @@ class XmlRpcAdLoad:
     def get_campaign(self, campaign: UUID) -> CampaignFacts | None:
         """The facts; None when AdLoad does not know it."""
         details = self._ask("campaign_details", str(campaign))
-        return None if details in (False, "", {}) else answers.checked(answers.campaign, details)
+        return None if details is False else answers.checked(answers.campaign, details)
 
     def list_offers(self, campaign: UUID) -> list[OfferFacts]:
         """All offers of a campaign, active or not."""
-        return answers.checked(answers.offers, self._ask("campaign_details", str(campaign)))
+        details = self._ask("campaign_details", str(campaign))
+        if details is False:
+            raise Rejected("unknown_campaign")
+        return answers.checked(answers.offers, details)
 
     def count_offers(self, campaign: UUID) -> int:
         """How many offers of a campaign are active."""

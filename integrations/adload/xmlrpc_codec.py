@@ -27,6 +27,7 @@ _ILL_FORMED = (
     LookupError,
     TypeError,
     AttributeError,
+    ArithmeticError,
 )
 
 
@@ -53,13 +54,13 @@ def decode(body: bytes) -> Any:
 
 
 class _Unmarshaller(xmlrpc.client.Unmarshaller):
-    """Keeps the text of a double: read as a float, an amount would no longer be what AdLoad wrote."""
+    """Keeps the text of fractions: read as a float, an amount would no longer be what AdLoad wrote."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.dispatch = self.dispatch | {"double": _end_double}
+        self.dispatch = self.dispatch | {"double": _end_number, "bigdecimal": _end_number}
 
 
-def _end_double(target: xmlrpc.client.Unmarshaller, data: str) -> None:
+def _end_number(target: xmlrpc.client.Unmarshaller, data: str) -> None:
     target.append(data.strip())
     target._value = False

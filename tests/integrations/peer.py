@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -17,13 +18,15 @@ class Peer:
     """Plays its behaviours, one per request, the last one for ever; keeps the raw requests."""
 
     behaviours: list[Behaviour]
+    tls: ssl.SSLContext | None = None
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        scheme = "https" if self.tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
@@ -48,14 +51,17 @@ class Peer:
 
     def _serve(self, sock: socket.socket) -> None:
         sock.settimeout(5)
-        with sock, suppress(OSError):
-            while request := _read_request(sock, self.stopping):
+        with suppress(OSError), self._secured(sock) as secured:
+            while request := _read_request(secured, self.stopping):
                 self.requests.append(request)
                 behaviour = self.behaviours[min(len(self.requests), len(self.behaviours)) - 1]
-                visit = Visit(sock, request, self.stopping)
+                visit = Visit(secured, request, self.stopping)
                 behaviour(visit)
                 if visit.closing:
                     return
+
+    def _secured(self, sock: socket.socket) -> socket.socket:
+        return self.tls.wrap_socket(sock, server_side=True) if self.tls else sock
 
 
 @dataclass
@@ -97,9 +103,9 @@ def _length(head: bytes) -> int:
 
 
 @contextmanager
-def peer(*behaviours: Behaviour) -> Iterator[Peer]:
+def peer(*behaviours: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[Peer]:
     """A running peer; stopped, with all its threads, at the end."""
-    server = Peer(list(behaviours))
+    server = Peer(list(behaviours), tls)
     try:
         yield server
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 import tracemalloc
@@ -130,8 +131,8 @@ def test_without_a_connection_nothing_was_sent(effect: Effect) -> None:
 
 
 def test_a_connection_that_is_never_accepted_times_out_with_nothing_sent() -> None:
-    full = [at.socket.socket() for _ in range(3)]
-    listener = at.socket.socket()
+    full = [socket.socket() for _ in range(3)]
+    listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
     for sock in full:
@@ -225,7 +226,7 @@ def test_the_deadline_of_one_call_can_be_shorter_than_the_clients() -> None:
 
 
 def test_a_peer_that_does_not_take_the_request_runs_into_the_deadline() -> None:
-    listener = at.socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", 0))
     caller = client(f"http://127.0.0.1:{listener.getsockname()[1]}", deadline=0.3)
     began = time.monotonic()
     with pytest.raises(OutcomeUnknown):
@@ -321,7 +322,7 @@ def test_while_the_breaker_is_open_calls_are_no_more_than_trials() -> None:
     assert len(server.requests) == 6
 
 
-SECRET = "canary-0f3a9b71"  # noqa: S105
+SECRET = "canary-0f3a9b71"
 
 
 def test_secrets_do_not_reach_exceptions_or_logs(caplog: pytest.LogCaptureFixture) -> None:

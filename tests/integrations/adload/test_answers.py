@@ -1,0 +1,48 @@
+"""AdLoad's JSON in any shape: a reply or a ValueError, never anything else."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from integrations.adload import answers
+from integrations.adload.money import Settlement
+from integrations.adload.port import ChargeStatus
+from tests.integrations.adload.made import charge
+
+CHARGE = charge()
+names = st.sampled_from(
+    ["results", "click_id", "status", "code", "cost_micros", "cost", "currency", "rate_id", "charge_id", "offers", "id"]
+) | st.sampled_from(["title", "account", "manager", "allowed", "active", "totals", "campaign", "clicks", "rate"])
+plain = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**19)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["ok", "refused", "error", "USD", "EUR", str(CHARGE.click_id), "0.045"])
+)
+documents = st.recursive(
+    plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=6), max_leaves=12
+)
+
+
+@given(documents)
+@settings(max_examples=3000, deadline=None)
+def test_any_document_is_read_or_refused(document: Any) -> None:
+    for reader in (answers.results, answers.campaign, answers.offers, answers.totals, answers.rate, answers.flag):
+        with suppress(ValueError):
+            reader(document)
+
+
+@given(st.lists(st.dictionaries(names, plain, max_size=8), max_size=2))
+@settings(max_examples=3000, deadline=None)
+def test_any_item_is_a_reply_or_refused(items: list[dict[str, Any]]) -> None:
+    settlement = Settlement("USD", lambda _: Decimal(2))
+    with suppress(ValueError, answers.Busy):
+        reply = answers.charge_reply(CHARGE, items, settlement)
+        assert reply.status is ChargeStatus.REFUSED or reply.cost_micros > 0
