@@ -61,17 +61,17 @@ pairs = st.lists(st.one_of(words, st.tuples(words, words).map("=".join)), max_si
 
 
 @pytest.mark.parametrize("url", SAFE)
-def test_a_plain_web_address_is_safe_and_unchanged(url: str):
+def test_a_plain_web_address_is_safe_and_unchanged(url: str) -> None:
     assert safe_destination(url) == url
 
 
 @pytest.mark.parametrize("url", UNSAFE)
-def test_anything_else_is_no_destination(url: str):
+def test_anything_else_is_no_destination(url: str) -> None:
     assert safe_destination(url) is None
 
 
 @given(st.text(alphabet="htps:/\\@#?.[]%ae\t\n＠／", max_size=30).map(lambda tail: "https://good.example" + tail))
-def test_whatever_follows_the_host_the_host_stays_the_visible_one(url: str):
+def test_whatever_follows_the_host_the_host_stays_the_visible_one(url: str) -> None:
     if safe_destination(url) is not None:
         host = urlsplit(url).hostname or ""
         assert host.startswith("good.example")
@@ -79,7 +79,7 @@ def test_whatever_follows_the_host_the_host_stays_the_visible_one(url: str):
 
 
 @given(st.text(max_size=60))
-def test_a_safe_destination_makes_a_clean_header(url: str):
+def test_a_safe_destination_makes_a_clean_header(url: str) -> None:
     for candidate in (url, "https://" + url, "https://shop.example/" + url):
         if safe_destination(candidate) is not None:
             header = location(candidate)
@@ -96,7 +96,7 @@ def test_a_safe_destination_makes_a_clean_header(url: str):
         ("https://пример.рф:80/?а=1", "https://xn--e1afmkfd.xn--p1ai:80/?%D0%B0=1"),
     ],
 )
-def test_a_header_holds_the_address_in_ascii(url: str, header: str):
+def test_a_header_holds_the_address_in_ascii(url: str, header: str) -> None:
     assert location(url) == header
 
 
@@ -121,11 +121,11 @@ def test_a_header_holds_the_address_in_ascii(url: str, header: str):
         ("https://xn--e1afmkfd.xn--p1ai/", "https://xn--e1afmkfd.xn--p1ai/?p=v"),
     ],
 )
-def test_a_missing_parameter_is_appended_and_an_existing_one_wins(url: str, expected: str):
+def test_a_missing_parameter_is_appended_and_an_existing_one_wins(url: str, expected: str) -> None:
     assert decorate(url, {"p": "v"}, {}) == expected
 
 
-def test_added_names_and_values_are_percent_encoded():
+def test_added_names_and_values_are_percent_encoded() -> None:
     decorated = decorate("https://s.example/", {"a&b": "c=d #\r\n/ä", "n": None, "i": 5}, {})
     assert decorated == "https://s.example/?a%26b=c%3Dd%20%23%0D%0A%2F%C3%A4&n=&i=5"
 
@@ -148,13 +148,15 @@ def test_added_names_and_values_are_percent_encoded():
         ("a=b={m}", "a=b=x%26y"),
     ],
 )
-def test_macros_expand_once_in_values_only(query: str, expected: str):
+def test_macros_expand_once_in_values_only(query: str, expected: str) -> None:
     macros = {"m": "x&y", "none": None, "nested": "{m}"}
     assert decorate(f"https://s.example/{{m}}?{query}#{{m}}", {}, macros) == f"https://s.example/{{m}}?{expected}#{{m}}"
 
 
 @given(pairs, st.dictionaries(text, text, max_size=4), st.sampled_from(["", "#", "#frag", "#?a=b&c"]))
-def test_existing_pairs_and_fragment_keep_every_byte(existing: list[str], params: dict[str, str], fragment: str):
+def test_existing_pairs_and_fragment_keep_every_byte(
+    existing: list[str], params: dict[str, str], fragment: str
+) -> None:
     query = "&".join(existing)
     url = f"https://s.example/p{'?' if query else ''}{query}{fragment}"
     decorated = decorate(url, params, {"m": "v"})
@@ -165,7 +167,7 @@ def test_existing_pairs_and_fragment_keep_every_byte(existing: list[str], params
 
 
 @given(st.dictionaries(text, text, max_size=4), st.dictionaries(st.sampled_from(["m", "n"]), text))
-def test_no_value_leads_to_another_host_or_a_second_header(params: dict[str, str], macros: dict[str, str]):
+def test_no_value_leads_to_another_host_or_a_second_header(params: dict[str, str], macros: dict[str, str]) -> None:
     decorated = decorate("https://s.example/p?a={m}&b=%7Bn%7D#f", params, macros)
     assert urlsplit(decorated)[:3] == ("https", "s.example", "/p")
     assert urlsplit(decorated).fragment == "f"
@@ -174,7 +176,7 @@ def test_no_value_leads_to_another_host_or_a_second_header(params: dict[str, str
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=9), text, max_size=4))
-def test_added_values_read_back_as_they_were_given(params: dict[str, str]):
+def test_added_values_read_back_as_they_were_given(params: dict[str, str]) -> None:
     decorated = decorate("https://s.example/?a=1&b=&a=2", params, {})
     read = parse_qsl(urlsplit(decorated).query, keep_blank_values=True)
     assert read == [("a", "1"), ("b", ""), ("a", "2"), *((k, v) for k, v in params.items() if k not in ("a", "b"))]
@@ -200,11 +202,11 @@ def composed(url: str = "https://s.example/", host: str = "page.example", **fact
 )
 def test_the_partner_marker_names_page_then_site_then_informer_then_other(
     host: str, informer: InformerFacts | None, marker: str
-):
+) -> None:
     assert compose("https://s.example/", host, OFFER, informer, partner_param="pm") == f"https://s.example/?pm={marker}"
 
 
-def test_a_hidden_site_is_named_by_the_informer_only():
+def test_a_hidden_site_is_named_by_the_informer_only() -> None:
     shown = composed("https://s.example/?s={source}", hide_site=True, utm=True)
     assert "pm=informer-guid" in shown
     assert "utm_source=informer-guid" in shown
@@ -212,11 +214,11 @@ def test_a_hidden_site_is_named_by_the_informer_only():
     assert "page" not in shown
 
 
-def test_the_partner_marker_can_be_switched_off_per_campaign():
+def test_the_partner_marker_can_be_switched_off_per_campaign() -> None:
     assert composed(partner_marker=False) == "https://s.example/"
 
 
-def test_a_failed_lookup_of_the_offer_counts_as_marked_and_its_macros_are_empty():
+def test_a_failed_lookup_of_the_offer_counts_as_marked_and_its_macros_are_empty() -> None:
     url = "https://s.example/?a={campaign}&b={offer_id}&c={source_guid}"
     assert compose(url, "", None, None, partner_param="pm") == "https://s.example/?a=&b=&c=&pm=other"
 
@@ -230,19 +232,19 @@ def test_a_failed_lookup_of_the_offer_counts_as_marked_and_its_macros_are_empty(
         ("offer_id", "7"), ("offer_guid", "offer-guid"), ("click_id", "{click_id}"),
     ],
 )  # fmt: skip
-def test_each_macro_has_its_own_value(macro: str, value: str):
+def test_each_macro_has_its_own_value(macro: str, value: str) -> None:
     url = compose(f"https://s.example/?a={{{macro}}}", "page.example", OFFER, INFORMER, partner_param="pm")
     assert unquote(url) == f"https://s.example/?a={value}&pm=page.example"
 
 
-def test_the_random_macro_is_a_number_up_to_a_million():
+def test_the_random_macro_is_a_number_up_to_a_million() -> None:
     urls = {compose("https://s.example/?r={rand}", "p.example", OFFER, INFORMER, partner_param="pm") for _ in range(50)}
     numbers = {int(dict(parse_qsl(urlsplit(url).query))["r"]) for url in urls}
     assert len(numbers) > 1
     assert all(0 <= number <= 1_000_000 for number in numbers)
 
 
-def test_the_utm_set_is_added_when_the_campaign_wants_it():
+def test_the_utm_set_is_added_when_the_campaign_wants_it() -> None:
     added = parse_qsl(urlsplit(composed(utm=True)).query)
     assert added == [
         ("pm", "page.example"),
@@ -253,18 +255,18 @@ def test_the_utm_set_is_added_when_the_campaign_wants_it():
     ]
 
 
-def test_the_advertisers_own_utm_source_wins_and_the_source_becomes_the_term():
+def test_the_advertisers_own_utm_source_wins_and_the_source_becomes_the_term() -> None:
     added = parse_qsl(urlsplit(composed("https://s.example/?utm_source=own&utm_medium=", utm=True)).query, True)
     assert added[:2] == [("utm_source", "own"), ("utm_medium", "")]
     assert [name for name, _ in added[2:]] == ["pm", "utm_campaign", "utm_content", "utm_term"]
     assert added[-1] == ("utm_term", "page_example")
 
 
-def test_titles_are_written_in_ascii_when_the_campaign_wants_it():
+def test_titles_are_written_in_ascii_when_the_campaign_wants_it() -> None:
     added = dict(parse_qsl(urlsplit(composed(utm=True, translit=True)).query))
     assert (added["utm_campaign"], added["utm_content"]) == ("Ete 50%", "Krasnye tufli")
 
 
-def test_an_address_that_would_become_too_long_stays_as_it_was():
+def test_an_address_that_would_become_too_long_stays_as_it_was() -> None:
     url = "https://s.example/?a=" + "b" * (destination.MAX_URL - 30)
     assert compose(url, "page.example", OFFER, INFORMER, partner_param="pm") == url

@@ -25,10 +25,10 @@ from core.ads.hosts import page_host
         ("https://" + "ä" * 300 + ".example", ""),
     ],
 )
-def test_a_host_has_one_spelling(url: str, host: str):
+def test_a_host_has_one_spelling(url: str, host: str) -> None:
     assert page_host(url) == host
 
 
 @given(st.text(max_size=60))
-def test_any_text_gives_an_ascii_host_and_no_error(url: str):
+def test_any_text_gives_an_ascii_host_and_no_error(url: str) -> None:
     assert page_host(url).isascii()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import random
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -42,7 +43,7 @@ def accepted(token: str, u: str | bytes, h: str | bytes, keys: Keyring = KEYS) -
     return True
 
 
-def test_a_link_reads_back_as_it_was_issued():
+def test_a_link_reads_back_as_it_was_issued() -> None:
     token, u, h = parts(make())
     link = read_token(token, u, h, KEYS)
     assert (link.version, link.key_id, link.issued_at) == (1, 1, int(NOW.timestamp()))
@@ -50,7 +51,7 @@ def test_a_link_reads_back_as_it_was_issued():
     assert (u, h) == (TARGET, "news.example.com")
 
 
-def test_the_token_has_the_published_layout():
+def test_the_token_has_the_published_layout() -> None:
     token, u, h = parts(make(test=True))
     raw = urlsafe_b64decode(token + "==")
     facts = bytes([1, 1]) + int(NOW.timestamp()).to_bytes(4, "big") + (8).to_bytes(8, "big") + (7).to_bytes(8, "big")
@@ -60,19 +61,19 @@ def test_the_token_has_the_published_layout():
     assert (len(token), raw) == (58, facts + hmac.digest(key, message, "sha256")[:16])
 
 
-def test_the_test_flag_is_signed():
+def test_the_test_flag_is_signed() -> None:
     token, u, h = parts(make(test=True))
     assert read_token(token, u, h, KEYS).test
 
 
-def test_a_link_without_destination_and_page_has_no_query():
+def test_a_link_without_destination_and_page_has_no_query() -> None:
     link = issue_click_link(7, 8, "203.0.113.7", "", NOW, keyring=KEYS, base_url="https://r.example/", v6_prefix=64)
     assert link.startswith("https://r.example/r/")
     assert "?" not in link
     assert accepted(link.rpartition("/")[2], "", "")
 
 
-def test_bulk_links_equal_single_ones_in_order():
+def test_bulk_links_equal_single_ones_in_order() -> None:
     places = [Place(7, 8, TARGET), Place(9, 8)]
     many = issue_click_links(places, "203.0.113.7", PAGE, NOW, keyring=KEYS, base_url="", v6_prefix=64)
     assert many[0] == make()
@@ -80,12 +81,12 @@ def test_bulk_links_equal_single_ones_in_order():
 
 
 @pytest.mark.parametrize("number", [0, -1, 2**63])
-def test_an_id_outside_bigint_is_refused(number: int):
+def test_an_id_outside_bigint_is_refused(number: int) -> None:
     with pytest.raises(ValueError, match="id must be between"):
         issue_click_link(number, 8, "203.0.113.7", PAGE, NOW, keyring=KEYS, base_url="", v6_prefix=64)
 
 
-def test_keys_and_address_come_from_the_settings_when_not_given(monkeypatch: pytest.MonkeyPatch):
+def test_keys_and_address_come_from_the_settings_when_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "LINK_KEYS": f"2:{OLD}",
         "PUBLIC_URL": "https://go.example",
@@ -102,7 +103,7 @@ def test_keys_and_address_come_from_the_settings_when_not_given(monkeypatch: pyt
     assert read_token(*parts(link.removeprefix("https://go.example")), KEYS).key_id == 2
 
 
-def test_no_single_bit_of_a_token_can_be_flipped():
+def test_no_single_bit_of_a_token_can_be_flipped() -> None:
     token, u, h = parts(make())
     text = token.encode()
     flips = [
@@ -121,7 +122,7 @@ def test_no_single_bit_of_a_token_can_be_flipped():
 
 
 @pytest.mark.parametrize("changed", ["u", "h"])
-def test_no_single_bit_under_the_signature_can_be_flipped(changed: str):
+def test_no_single_bit_under_the_signature_can_be_flipped(changed: str) -> None:
     token, u, h = parts(make())
     data = (u if changed == "u" else h).encode()
     for i in range(len(data)):
@@ -130,7 +131,7 @@ def test_no_single_bit_under_the_signature_can_be_flipped(changed: str):
             assert not accepted(token, flip if changed == "u" else u, flip if changed == "h" else h)
 
 
-def test_a_token_has_one_spelling_only():
+def test_a_token_has_one_spelling_only() -> None:
     token, u, h = parts(make())
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     spellings = [token[:-1] + alphabet[alphabet.index(token[-1]) + spare] for spare in range(16)]
@@ -154,12 +155,12 @@ def test_a_token_has_one_spelling_only():
         lambda t: "A" * 1_000_000,
     ],
 )
-def test_a_malformed_token_is_refused(spoil):
+def test_a_malformed_token_is_refused(spoil: Callable[[str], str]) -> None:
     token, u, h = parts(make())
     assert not accepted(spoil(token), u, h)
 
 
-def test_the_standard_alphabet_is_no_second_spelling():
+def test_the_standard_alphabet_is_no_second_spelling() -> None:
     for offer in range(1, 200):
         link = issue_click_link(offer, 8, "203.0.113.7", PAGE, NOW, keyring=KEYS, base_url="", v6_prefix=64)
         token, u, h = parts(link)
@@ -168,7 +169,7 @@ def test_the_standard_alphabet_is_no_second_spelling():
         assert other == token or not accepted(other, u, h)
 
 
-def test_a_hundred_thousand_tampered_tokens_are_refused():
+def test_a_hundred_thousand_tampered_tokens_are_refused() -> None:
     token, u, h = parts(make())
     raw = bytearray(urlsafe_b64decode(token + "=="))
     dice = random.Random(17)
@@ -182,17 +183,17 @@ def test_a_hundred_thousand_tampered_tokens_are_refused():
 
 
 @given(st.text(max_size=100))
-def test_any_text_as_token_is_an_invalid_link_and_nothing_else(text: str):
+def test_any_text_as_token_is_an_invalid_link_and_nothing_else(text: str) -> None:
     assert not accepted(text, "", "")
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_any_other_destination_or_host_is_refused(u: str, h: str):
+def test_any_other_destination_or_host_is_refused(u: str, h: str) -> None:
     token, own_u, own_h = parts(make())
     assert accepted(token, u, h) == ((u, h) == (own_u, own_h))
 
 
-def test_destination_and_host_cannot_trade_places():
+def test_destination_and_host_cannot_trade_places() -> None:
     link = make(destination="news.example.com")
     token, u, h = parts(link)
     assert u == h
@@ -200,7 +201,7 @@ def test_destination_and_host_cannot_trade_places():
     assert not accepted(token, h, u)
 
 
-def test_the_decoded_bytes_are_signed_whatever_their_escaping():
+def test_the_decoded_bytes_are_signed_whatever_their_escaping() -> None:
     token, u, h = parts(make())
     escaped = "".join(f"%{byte:02X}" for byte in TARGET.encode())
     assert accepted(token, *links.read_query(f"u={escaped}&h={h}"))
@@ -208,36 +209,36 @@ def test_the_decoded_bytes_are_signed_whatever_their_escaping():
     assert accepted(token, u.encode(), h.encode())
 
 
-def test_the_first_of_each_query_name_counts_and_the_rest_is_ignored():
+def test_the_first_of_each_query_name_counts_and_the_rest_is_ignored() -> None:
     assert links.read_query("x=1&u=a%26b&h=c&u=other&h=other&&=") == ("a&b", "c")
     assert links.read_query("") == ("", "")
 
 
-def test_a_plus_in_the_query_stays_a_plus():
+def test_a_plus_in_the_query_stays_a_plus() -> None:
     assert links.read_query("u=a+b")[0] == "a+b"
 
 
-def test_query_bytes_that_are_not_utf8_are_an_invalid_link():
+def test_query_bytes_that_are_not_utf8_are_an_invalid_link() -> None:
     with pytest.raises(InvalidLink):
         links.read_query("u=%FF")
 
 
-def test_after_a_rotation_links_of_both_keys_are_valid():
+def test_after_a_rotation_links_of_both_keys_are_valid() -> None:
     before = parts(make(keyring=Keyring.parse(f"2:{OLD}")))
     after = parts(make())
     assert [read_token(*link, KEYS).key_id for link in (before, after)] == [2, 1]
 
 
-def test_a_retired_key_makes_its_links_invalid():
+def test_a_retired_key_makes_its_links_invalid() -> None:
     with pytest.raises(InvalidLink, match="unknown key"):
         read_token(*parts(make()), Keyring.parse(f"2:{OLD}"))
 
 
-def test_another_key_in_the_same_slot_makes_links_invalid():
+def test_another_key_in_the_same_slot_makes_links_invalid() -> None:
     assert not accepted(*parts(make()), Keyring.parse(f"1:{OLD}"))
 
 
-def test_another_version_is_refused():
+def test_another_version_is_refused() -> None:
     token, u, h = parts(make())
     raw = urlsafe_b64decode(token + "==")
     with pytest.raises(InvalidLink, match="unknown version"):
@@ -248,35 +249,35 @@ def test_another_version_is_refused():
     "text",
     ["", "secret", "1:abcd", f"256:{NEW}", f"x:{NEW}", f"1:{NEW},1:{OLD}", f"1:{NEW},", "1:" + "00" * 32, f"1:{NEW}0"],
 )
-def test_unusable_keys_are_refused_with_the_setting_and_the_fix(text: str):
+def test_unusable_keys_are_refused_with_the_setting_and_the_fix(text: str) -> None:
     with pytest.raises(ValueError, match=r"LINK_KEYS: .*openssl rand -hex 32"):
         Keyring.parse(text)
 
 
-def test_a_keyring_shows_no_secret():
+def test_a_keyring_shows_no_secret() -> None:
     assert NEW not in repr(KEYS)
     assert repr(KEYS) == "Keyring(ids=[1, 2])"
 
 
-def test_the_tag_matches_the_network_the_link_was_issued_to_and_no_other():
+def test_the_tag_matches_the_network_the_link_was_issued_to_and_no_other() -> None:
     link = read_token(*parts(make()), KEYS)
     assert links.tag_matches(link, "203.0.113.7/32", KEYS)
     assert not links.tag_matches(link, "203.0.113.8/32", KEYS)
 
 
-def test_an_ipv6_link_is_bound_to_the_whole_subscriber_network():
+def test_an_ipv6_link_is_bound_to_the_whole_subscriber_network() -> None:
     text = issue_click_link(7, 8, "2001:db8:1:2::9", PAGE, NOW, keyring=KEYS, base_url="", v6_prefix=64)
     link = read_token(*parts(text), KEYS)
     assert links.tag_matches(link, "2001:db8:1:2::/64", KEYS)
 
 
-def test_a_tag_for_an_unknown_key_is_refused():
+def test_a_tag_for_an_unknown_key_is_refused() -> None:
     with pytest.raises(InvalidLink):
         links.ip_tag(KEYS, 9, "203.0.113.7/32")
 
 
 @pytest.mark.parametrize("seconds", [-61, 0, 7200, 7201])
-def test_the_age_is_measured_from_the_whole_second_of_issue(seconds: int):
+def test_the_age_is_measured_from_the_whole_second_of_issue(seconds: int) -> None:
     link = read_token(*parts(make()), KEYS)
     at = NOW + timedelta(seconds=seconds)
     assert links.age_seconds(link, at) == seconds + 0.25

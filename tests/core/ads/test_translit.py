@@ -19,10 +19,10 @@ from core.ads.translit import ascii_text
         ("日本 sale", " sale"),
     ],
 )
-def test_letters_are_replaced_by_what_they_sound_like(text: str, expected: str):
+def test_letters_are_replaced_by_what_they_sound_like(text: str, expected: str) -> None:
     assert ascii_text(text) == expected
 
 
 @given(st.text(max_size=40))
-def test_the_result_is_always_ascii(text: str):
+def test_the_result_is_always_ascii(text: str) -> None:
     assert ascii_text(text).isascii()
