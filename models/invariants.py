@@ -1,0 +1,248 @@
+"""What must hold whatever happened: each check returns the rows that violate it, by plain SQL on the stored facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from ipaddress import ip_network
+from typing import Any
+
+import orjson
+
+from config.clock import now
+from config.settings import get_settings
+from models import bulk
+from models.database import is_postgres
+from models.fields import bind
+
+Found = list[tuple[Any, ...]]
+EVER = date(1, 1, 1)
+OUTBOX_SECONDS = 60
+PENDING_SECONDS = 600
+DEAD_SECONDS = 60
+CRASHES_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One invariant: its number in the reliability specification, what holds, and how violations are found."""
+
+    id: str
+    name: str
+    holds: str
+    find: Callable[[date], Found]
+
+
+def violations(since: date = EVER) -> dict[str, Found]:
+    """The violating rows of every check that has some, by `id name`; clicks of days before `since` are left out."""
+    found = {f"{check.id} {check.name}": check.find(since) for check in CHECKS}
+    return {name: rows for name, rows in found.items() if rows}
+
+
+_OUTCOMES = """
+select click_id, count(*), min(kind), max(kind)
+from (
+    select click_id, 'counted' as kind from click where state in ('done', 'pending') and click_day >= %s
+    union all select click_id, 'rejected' from click_rejected where click_day >= %s and reason_code <> %s
+    union all select click_id, 'error' from click_error where state in ('open', 'unknown') and click_day >= %s
+) as outcome
+group by click_id having count(*) > 1
+"""
+
+
+def decided_twice(since: date) -> Found:
+    """I2: (click id, how many current rows, kinds); an over-limit click may be stored as a free one on request."""
+    twofold = "over_limit_day" if get_settings().record_over_limit_as_nonunique else ""
+    day = bind(since)
+    return bulk.read(_OUTCOMES, (day, day, twofold, day))
+
+
+_VANISHED = """
+select c.click_day, c.click_id, c.state from click c
+where c.state = 'void' and c.click_day >= %s
+    and not exists (select 1 from click_error e where e.click_day = c.click_day and e.click_id = c.click_id)
+    and not exists (select 1 from click_rejected r where r.click_day = c.click_day and r.click_id = c.click_id)
+union all
+select e.click_day, e.click_id, e.state from click_error e
+where e.state = 'replayed' and e.click_day >= %s
+    and not exists (select 1 from click c where c.click_day = e.click_day and c.click_id = e.click_id)
+    and not exists (select 1 from click_rejected r where r.click_day = e.click_day and r.click_id = e.click_id)
+"""
+
+
+def without_outcome(since: date) -> Found:
+    """I2: clicks taken back without an error, and errors called replayed without what came of it."""
+    return bulk.read(_VANISHED, (bind(since), bind(since)))
+
+
+_OVERDUE = (
+    "select click_day, click_id, attempts, last_failure from click where state = 'pending' and next_attempt_at < %s"
+)
+
+
+def pending_too_long(since: date) -> Found:
+    """I2: clicks whose next attempt to charge is long due, so nobody works on them."""
+    return bulk.read(_OVERDUE, (_ago(PENDING_SECONDS),))
+
+
+_UNCHARGED = """
+select c.click_day, c.click_id, c.advertiser_cost, a.cost
+from click c left join adload_charge a on a.click_id = c.click_id
+where c.state = 'done' and c.is_unique and not c.is_social and c.click_day >= %s
+    and (a.cost is null or a.cost <> c.advertiser_cost)
+"""
+_UNCOUNTED = """
+select a.click_id, a.cost, c.state
+from adload_charge a left join click c on c.click_id = a.click_id
+where a.cost > 0 and a.created_at >= %s and (c.state is null or c.state = 'void')
+"""
+
+
+def counted_without_charge(since: date) -> Found:
+    """I3: paid clicks that the advertiser was not charged for, or another amount (only the local driver's are here)."""
+    return bulk.read(_UNCHARGED, (bind(since),)) if _charges_here() else []
+
+
+def charged_without_count(since: date) -> Found:
+    """I3: charges of the local driver whose click is neither counted nor under way."""
+    return bulk.read(_UNCOUNTED, (f"{bind(since)}T00:00:00.000000Z",)) if _charges_here() else []
+
+
+def _charges_here() -> bool:
+    return get_settings().adload_driver == "local"
+
+
+_PAY = """
+select v.click_id, v.partner_cost, v.expected from (
+    select w.click_id, w.partner_cost, w.effective, case
+        when w.kind = 'fixed' then w.fixed_cost
+        when w.floor_cost is not null and w.capped < w.floor_cost then w.floor_cost
+        else w.capped end as expected
+    from (
+        select c.click_id, c.partner_cost, p.kind, p.fixed_cost, p.floor_cost,
+            p.effective_from <= c.clicked_at and p.account_id = c.account_id as effective,
+            case when p.cap_cost is not null
+                and (2 * c.advertiser_cost * p.percent_bp + 1000000) / 2000000 * 100 > p.cap_cost then p.cap_cost
+            else (2 * c.advertiser_cost * p.percent_bp + 1000000) / 2000000 * 100 end as capped
+        from click c left join click_price p on p.id = c.price_id
+        where c.state = 'done' and c.is_unique and not c.is_social and c.click_day >= %s
+    ) as w
+) as v
+where v.expected is null or v.expected <> v.partner_cost or not v.effective
+"""
+
+
+def paid_another_rate(since: date) -> Found:
+    """I3: (click id, paid, due) of counted clicks that do not earn what their price row says."""
+    return bulk.read(_PAY, (bind(since),))
+
+
+_CROWDED = """
+select v.actor_net, v.click_id, v.at, v.earlier from (
+    select c.actor_net, c.click_id, {us:c.clicked_at} as at,
+        lag({us:c.clicked_at}, %s) over (partition by {key} order by c.clicked_at) as earlier
+    from click c
+    where c.state <> 'void' and c.actor_net is not null and c.click_day >= %s {only}
+) as v
+where v.at - v.earlier < %s
+"""
+_UNLISTED = """and not exists (
+    select 1 from click_rejected r where r.click_day = c.click_day and r.click_id = c.click_id)"""
+_HOUR = 3_600_000_000
+
+
+def over_the_limit(since: date) -> Found:
+    """I4: (clicker, click, its time, time of the click it is too close to) beyond MAX_CLICKS_PER_DAY in any window."""
+    settings = get_settings()
+    window = settings.limit_window_hours * _HOUR
+    return _crowded("", _UNLISTED, (settings.max_clicks_per_day, bind(since), window))
+
+
+def paid_twice_for_one_offer(since: date) -> Found:
+    """I4: unique clicks of one clicker on one offer within UNIQUE_WINDOW_HOURS."""
+    window = (get_settings().unique_window_hours or 100 * 365 * 24) * _HOUR
+    return _crowded(", c.offer_id", "and c.is_unique", (1, bind(since), window))
+
+
+def _crowded(more: str, only: str, parameters: tuple[Any, ...]) -> Found:
+    settings = get_settings()
+    key = ("c.actor_net, c.visitor_id" if settings.actor_key == "net+visitor" else "c.actor_net") + more
+    rows = bulk.read(_CROWDED.replace("{key}", key).replace("{only}", only), parameters)
+    return [row for row in rows if not any(_within(row[0], net) for net in settings.allowlist_nets)]
+
+
+def _within(net: str, wide: Any) -> bool:
+    narrow = ip_network(net)
+    return narrow.version == wide.version and narrow.subnet_of(wide)
+
+
+_WAITING = "select id, message_id, task, available_at from outbox where available_at < %s"
+_QUEUED = (
+    "select id, message_id, queue, available_at from queue_message where available_at < %s and lease_until is null"
+)
+
+
+def outbox_stands_still(since: date) -> Found:
+    """I17: messages that should have been published (embedded: taken) a minute ago."""
+    sql = _WAITING if is_postgres() else f"{_WAITING} union all {_QUEUED}"
+    return bulk.read(sql, (_ago(OUTBOX_SECONDS),) * (1 if is_postgres() else 2))
+
+
+_DEAD = """
+select id, message_id, task, body from dead_letter
+where state = 'dead' and reason <> 'undecodable' and task in ('process_click', 'process_clicks') and first_seen_at < %s
+"""
+_STORED = """
+select click_id from click where click_id {in:uuid} union select click_id from click_rejected where click_id {in:uuid}
+union select click_id from click_error where click_id {in:uuid}
+"""
+
+
+def dead_clicks_unrecorded(since: date) -> Found:
+    """I18: (dead letter, message, task, clicks) whose clicks have no row in any of the three stores."""
+    lost = ((row[:3], _unstored(_click_ids(bytes(row[3])))) for row in bulk.read(_DEAD, (_ago(DEAD_SECONDS),)))
+    return [(*letter, ids) for letter, ids in lost if ids]
+
+
+def _click_ids(body: bytes) -> list[str]:
+    arguments = orjson.loads(body)["kwargs"]
+    clicks = arguments.get("clicks") or [arguments.get("click")]
+    return [click["click_id"] for click in clicks if isinstance(click, dict) and "click_id" in click]
+
+
+def _unstored(ids: list[str]) -> list[str]:
+    stored = {str(row[0]) for row in bulk.read(_STORED, (bulk.among(ids),) * 3)}
+    return [click_id for click_id in ids if click_id not in stored]
+
+
+_POISON = """
+select p.message_id, p.crashes from poison p
+where p.crashes > %s or (p.crashes >= %s and p.at < %s
+    and not exists (select 1 from dead_letter d where d.message_id = p.message_id and d.reason = 'poison'))
+"""
+
+
+def poison_spreads(since: date) -> Found:
+    """I20: messages that took more workers down than allowed, or that many without being put away."""
+    return bulk.read(_POISON, (CRASHES_MAX, CRASHES_MAX, _ago(DEAD_SECONDS)))
+
+
+def _ago(seconds: int) -> datetime | str:
+    moment: datetime | str = bind(now() - timedelta(seconds=seconds))
+    return moment
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("I2", "decided twice", "a click has one outcome", decided_twice),
+    Check("I2", "without outcome", "a click never ends in nothing", without_outcome),
+    Check("I2", "pending too long", "a pending click is charged or ends as an error", pending_too_long),
+    Check("I3", "counted without charge", "a paid click was charged, once and exactly", counted_without_charge),
+    Check("I3", "charged without count", "a charge belongs to a counted click", charged_without_count),
+    Check("I3", "paid another rate", "a counted click earns the rate at click time", paid_another_rate),
+    Check("I4", "over the limit", "no clicker has more counted clicks in any window", over_the_limit),
+    Check("I4", "paid twice for one offer", "a double click is free", paid_twice_for_one_offer),
+    Check("I17", "outbox stands still", "what waits in the outbox is published", outbox_stands_still),
+    Check("I18", "dead clicks unrecorded", "a dead letter's clicks are recorded", dead_clicks_unrecorded),
+    Check("I20", "poison spreads", "a message kills at most three workers", poison_spreads),
+)
