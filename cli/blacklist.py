@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -67,7 +68,7 @@ def unblock(
     return show_json(record, schema="ip.unblock/1") if as_json else print(f"{network}: {removed} removed")
 
 
-def _checked(look):  # type: ignore[no-untyped-def]
+def _checked(look: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
     try:
         return look()
     except ValueError as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,6 +16,16 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Messages th
 Task = Annotated[str | None, typer.Option(help="Only this task.")]
 Reason = Annotated[str | None, typer.Option(help="Only this reason, such as exhausted or poison.")]
 Ids = Annotated[list[int] | None, typer.Option("--id", help="This dead letter; repeat for several.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which dead letters a command is about; None means any."""
+
+    ids: list[int] | None
+    task: str | None
+    reason: str | None
+    limit: int
 
 
 @app.command("list")
@@ -78,9 +91,7 @@ def replay(
     """
     from worker import dead_letters
 
-    _act(
-        "replay", lambda chosen: dead_letters.replay(chosen, rate=rate), ids, task, reason, limit, dry_run, yes, as_json
-    )
+    _act("replay", partial(dead_letters.replay, rate=rate), Choice(ids, task, reason, limit), dry_run, yes, as_json)
 
 
 @app.command()
@@ -103,23 +114,21 @@ def discard(
     """
     from worker import dead_letters
 
-    _act("discard", dead_letters.discard, ids, task, reason, limit, dry_run, yes, as_json)
+    _act("discard", dead_letters.discard, Choice(ids, task, reason, limit), dry_run, yes, as_json)
 
 
-def _act(verb, act, ids, task, reason, limit, dry_run, yes, as_json) -> None:  # type: ignore[no-untyped-def]
+def _act(verb: str, act: Callable[[list[int]], int], choice: Choice, dry_run: bool, yes: bool, as_json: bool) -> None:
     from cli.output import show_json
     from cli.session import confirm, database
     from worker.dead_letters import choose
 
     with database():
-        chosen = choose(ids=ids, task=task, reason=reason, limit=limit)
+        chosen = choose(**asdict(choice))
         done = 0
         if chosen and not dry_run:
             confirm(f"{verb} {len(chosen)} dead letter(s)?", yes)
             done = act(chosen)
     record = {"matched": len(chosen), "done": done}
-    return (
-        show_json(record, schema=f"dead.{verb}/1")
-        if as_json
-        else print(f"{verb}: {done} of {len(chosen)} dead letter(s)")
-    )
+    if as_json:
+        return show_json(record, schema=f"dead.{verb}/1")
+    return print(f"{verb}: {done} of {len(chosen)} dead letter(s)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -16,9 +17,10 @@ def register(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(doctor)
     app.command()(config)
+    app.command()(docs)
 
 
-def tasks(as_json: Json = False, markdown: Annotated[bool, typer.Option(help="Print docs/tasks.md.")] = False) -> None:
+def tasks(as_json: Json = False) -> None:
     """List every task: names, queue, trigger, retries, time limit.
 
     Examples:
@@ -28,11 +30,8 @@ def tasks(as_json: Json = False, markdown: Annotated[bool, typer.Option(help="Pr
       signalbox tasks --json
     """
     from cli.output import show
-    from cli.reference import task_records, tasks_markdown
+    from cli.reference import task_records
 
-    if markdown:
-        print(tasks_markdown(), end="")
-        return
     columns = ("name", "seed_name", "queue", "trigger", "retries", "time_limit_s", "summary")
     show(task_records(), schema="tasks/1", as_json=as_json, title="Tasks", columns=columns)
 
@@ -96,9 +95,7 @@ def doctor(
     return int(ExitCode.FINDINGS) if strict and bad else int(ExitCode.OK)
 
 
-def config(
-    as_json: Json = False, markdown: Annotated[bool, typer.Option(help="Print docs/configuration.md.")] = False
-) -> None:
+def config(as_json: Json = False) -> None:
     """Show the settings in force; secrets are hidden.
 
     Examples:
@@ -108,12 +105,8 @@ def config(
       signalbox config --json
     """
     from cli.output import show
-    from cli.reference import configuration_markdown
     from config.settings import get_settings
 
-    if markdown:
-        print(configuration_markdown(), end="")
-        return
     values = get_settings()
     rows = [{"name": name.upper(), "value": _plain(getattr(values, name))} for name in type(values).model_fields]
     show(rows, schema="config/1", as_json=as_json, title="Settings")
@@ -121,3 +114,30 @@ def config(
 
 def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int)) else str(value)
+
+
+class Page(StrEnum):
+    """A page that is derived from the code."""
+
+    TASKS = "tasks"
+    CONFIGURATION = "configuration"
+    STATES = "states"
+
+
+def docs(page: Page) -> None:
+    """Print a generated page of the documentation.
+
+    Examples:
+
+      signalbox docs tasks > docs/tasks.md
+
+      signalbox docs configuration > docs/configuration.md
+    """
+    from cli import handbook, reference
+
+    pages = {
+        Page.TASKS: reference.tasks_markdown,
+        Page.CONFIGURATION: handbook.configuration_markdown,
+        Page.STATES: handbook.states_markdown,
+    }
+    print(pages[page](), end="")

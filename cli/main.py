@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Sequence
+from typing import cast
 
 import typer
 
 from cli import blacklist, clicks, dead, inspect, messages, servers
 from cli.errors import CommandError, ExitCode, tell, translate
 
-UsageError = typer.BadParameter.__mro__[1]
+# Typer carries its own copy of click and exports the subclass only
+UsageError = cast(type[Exception], typer.BadParameter.__mro__[1])
 
 _HELP = """The back office of an ad network.
 

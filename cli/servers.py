@@ -113,7 +113,7 @@ def relay() -> int:
     return run(get_settings())
 
 
-def scheduler() -> int:
+def scheduler() -> None:
     """Fire the periodic tasks; any number of these may run.
 
     Examples:
@@ -125,7 +125,7 @@ def scheduler() -> int:
     from config.settings import get_settings
     from scheduler.process import run
 
-    return run(get_settings())
+    run(get_settings())
 
 
 def sandbox(

@@ -49,7 +49,7 @@ def embedded(settings: Settings, *, port: int, redirect_port: int) -> Iterator[N
         migrate.migrate()
         stack.callback(disconnect)
         stack.enter_context(_worker(broker))
-        stack.enter_context(_scheduler(settings))
+        stack.enter_context(_scheduler())
         stack.enter_context(_servers(settings, port, redirect_port))
         yield
 
@@ -72,12 +72,13 @@ def _worker(broker: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _scheduler(settings: Settings) -> Iterator[None]:
+def _scheduler() -> Iterator[None]:
     from scheduler.process import start_background
 
-    scheduler = start_background(settings)
+    pulse = start_background()
     yield
-    scheduler.shutdown(wait=True)
+    pulse.stop()
+    pulse.join()
 
 
 @contextmanager

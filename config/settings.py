@@ -4,89 +4,26 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config import checks
 from config.errors import SettingsError
-
-Network = IPv4Network | IPv6Network
-Networks = Annotated[tuple[Network, ...], NoDecode]
+from config.sections import AdLoadSettings, AdmissionSettings, ProcessSettings, RedirectSettings, StateSettings
 
 
-class Settings(BaseSettings):
+class Settings(StateSettings, ProcessSettings, RedirectSettings, AdmissionSettings, AdLoadSettings, BaseSettings):
     """Every setting, typed and checked; the field name in capitals is the variable's name."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_file=".env", env_ignore_empty=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=".env", hide_input_in_errors=True)
 
-    # where the state lives; without both URLs the product runs embedded, in one process on SQLite
-    database_url: SecretStr | None = None
-    rabbitmq_url: SecretStr | None = None
-    sqlite_path: Path = Path("signalbox.sqlite3")
-    queue_type: Literal["classic", "quorum"] = "classic"
-    embedded_queue_max: int = Field(100_000, ge=1)
-
-    # how processes run
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["auto", "json", "console"] = "auto"
-    metrics_port: int | None = Field(None, ge=0, le=65535)
-    worker_max_rss_mib: int = Field(512, ge=64)
-    dead_letter_days: int = Field(90, ge=1)
-    redirect_processes: int = Field(1, ge=1, le=64)
-    redirect_threads: int = Field(32, ge=1, le=512)
-    public_url: str = "http://127.0.0.1:8001"
-    local_timezone: str = "UTC"
-
-    # links and the redirect
-    link_keys: SecretStr
-    link_ttl_seconds: int = Field(7200, ge=60, le=86_400)
-    fallback_url: str
-    partner_param: str = "signalbox_partner"
-    trusted_proxies: Networks = ()
-    proxy_max_hops: int = Field(10, ge=1, le=100)
-    sync_budget_ms: int = Field(1500, ge=100, le=10_000)
-    spool_dir: Path | None = Path("spool")
-    spool_max_mib: int = Field(1024, ge=1)
-
-    # who a clicker is, and what is refused
-    actor_key: Literal["net", "net+visitor"] = "net"
-    ipv6_actor_prefix: int = Field(64, ge=32, le=128)
-    allowlist_nets: Networks = ()
-    ban_escalation: int = Field(3, ge=1)
-    max_clicks_per_day: int = Field(3, ge=1)
-    limit_window_hours: int = Field(24, ge=1, le=24)
-    unique_window_hours: int = Field(24, ge=0, le=24 * 60)
-    limit_informer_week: int | None = Field(None, ge=1)
-    limit_net_day: int | None = Field(None, ge=1)
-    limit_net_week: int | None = Field(None, ge=1)
-    blacklist_days: int = Field(28, ge=1)
-    blacklist_refresh_on_hit: bool = False
-    min_view_ms_flag: int = Field(800, ge=0)
-    bot_ua_action: Literal["reject", "flag"] = "reject"
-    bot_ua_file: Path | None = None
-    datacenter_action: Literal["reject", "flag"] = "flag"
-    datacenter_file: Path | None = None
-    record_over_limit_as_nonunique: bool = False
-
-    # the advertiser side
-    settlement_currency: str
-    adload_driver: Literal["local", "http", "xmlrpc"] = "local"
-    adload_url: str | None = None
-    adload_token: SecretStr | None = None
-    adload_timeout_ms: int = Field(2000, ge=100, le=30_000)
-    adload_batch_timeout_ms: int = Field(10_000, ge=100, le=30_000)
-    adload_retry_max_age_h: int = Field(24, ge=1)
-    adload_idempotent: bool = True
-    adload_notify_social: bool = True
-    adload_xmlrpc_currency: str = "USD"
-    outdated_window_min: int = Field(15, ge=1)
-    outdated_min_errors: int = Field(3, ge=1)
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in values.items() if value != "" or name == "spool_dir"}
 
     @field_validator("trusted_proxies", "allowlist_nets", mode="before")
     @classmethod
@@ -133,7 +70,7 @@ class Settings(BaseSettings):
     def _parts_fit_together(self) -> Settings:
         if self.adload_driver != "local" and not self.adload_url:
             raise ValueError(
-                f"ADLOAD_URL: required with ADLOAD_DRIVER={self.adload_driver}, for example http://adload.internal:8080"
+                f"ADLOAD_URL: required with ADLOAD_DRIVER={self.adload_driver}, for example https://adload.example.com"
             )
         return self
 

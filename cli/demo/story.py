@@ -48,7 +48,7 @@ def money(micros: int) -> str:
 
 
 class Narrator:
-    """Tells visits as they happen; on a terminal with a live table below them, elsewhere with a summary now and then."""
+    """Tells visits as they happen; below them a live table on a terminal, elsewhere a summary now and then."""
 
     def __init__(self, every: int = 25) -> None:
         self._every = every

@@ -38,6 +38,7 @@ class HttpAdLoad:
     batch_seconds: float = 10.0
     idempotent: bool = True
     on_pause: Callable[[Unauthorized], None] | None = None
+    ca_bundle: str | None = None
     clock: Callable[[], float] = clock.monotonic
     transactional: bool = field(init=False, default=False)
     client: Client = field(init=False, repr=False)
@@ -52,6 +53,7 @@ class HttpAdLoad:
             deadline=self.seconds,
             headers={"Authorization": f"Bearer {self.token}"} if self.token else {},
             secrets=(self.token,) if self.token else (),
+            ca_bundle=self.ca_bundle,
             clock=self.clock,
         )
 
@@ -66,6 +68,7 @@ class HttpAdLoad:
             batch_seconds=settings.adload_batch_timeout_ms / 1000,
             idempotent=settings.adload_idempotent,
             on_pause=on_pause,
+            ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         )
 
     def add_clicks(self, charges: Sequence[Charge]) -> list[ChargeReply]:

@@ -45,6 +45,7 @@ class XmlRpcAdLoad:
     seconds: float = 2.0
     batch_seconds: float = 10.0
     on_pause: Callable[[Unauthorized], None] | None = None
+    ca_bundle: str | None = None
     clock: Callable[[], float] = clock.monotonic
     transactional: bool = field(init=False, default=False)
     idempotent: bool = field(init=False, default=False)
@@ -63,6 +64,7 @@ class XmlRpcAdLoad:
             headers={"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml"}
             | ({"Authorization": f"Bearer {self.token}"} if self.token else {}),
             secrets=(self.token,) if self.token else (),
+            ca_bundle=self.ca_bundle,
             clock=self.clock,
         )
 
@@ -79,6 +81,7 @@ class XmlRpcAdLoad:
             seconds=settings.adload_timeout_ms / 1000,
             batch_seconds=settings.adload_batch_timeout_ms / 1000,
             on_pause=on_pause,
+            ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         )
 
     def add_clicks(self, charges: Sequence[Charge]) -> list[ChargeReply]:

@@ -1,0 +1,153 @@
+"""Every setting by what it is about: its type, default, bounds, and one line that says what it does."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import NoDecode
+
+Network = IPv4Network | IPv6Network
+Networks = Annotated[tuple[Network, ...], NoDecode]
+
+
+class StateSettings(BaseModel):
+    """Where the state lives; without both URLs the product runs embedded."""
+
+    database_url: SecretStr | None = Field(None, description="PostgreSQL address; unset = SQLite")
+    rabbitmq_url: SecretStr | None = Field(
+        None, description="RabbitMQ address, several separated by commas; unset = embedded, one process"
+    )
+    sqlite_path: Path = Field(Path("signalbox.sqlite3"), description="the SQLite file of the embedded mode")
+    queue_type: Literal["classic", "quorum"] = Field(
+        "classic", description="type of the queues in RabbitMQ; quorum needs three nodes to be worth it"
+    )
+    embedded_queue_max: int = Field(
+        100_000, ge=1, description="how many messages the embedded queue holds before clicks are decided inline"
+    )
+
+
+class ProcessSettings(BaseModel):
+    """How processes run."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="the least severe level that is logged"
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="json for machines, console for people; auto decides by the terminal"
+    )
+    ca_bundle: Path | None = Field(
+        None, description="file of certificate authorities for outgoing calls; unset = the usual ones"
+    )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="loopback port of the Prometheus metrics of this process; unset = off"
+    )
+    worker_max_rss_mib: int = Field(
+        512, ge=64, description="memory at which a worker process ends itself to be restarted"
+    )
+    dead_letter_days: int = Field(90, ge=1, description="days that settled dead letters are kept")
+    redirect_processes: int = Field(1, ge=1, le=64, description="redirect processes that `signalbox redirect` starts")
+    redirect_threads: int = Field(
+        32, ge=1, le=512, description="threads of one redirect process; each waits for the confirm of its click"
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8001", description="address under which visitors reach the redirect; links start with it"
+    )
+    local_timezone: str = Field("UTC", description="the zone of reports and of days in statistics")
+
+
+class RedirectSettings(BaseModel):
+    """Links and the redirect."""
+
+    link_keys: SecretStr = Field(
+        description="keys that sign links, as id:hex, two during a rotation; the first one signs"
+    )
+    link_ttl_seconds: int = Field(7200, ge=60, le=86_400, description="how long a link is valid, in seconds")
+    fallback_url: str = Field(description="where visitors of links that cannot be resolved are sent")
+    partner_param: str = Field(
+        "signalbox_partner", description="the query parameter that names the site to the advertiser"
+    )
+    trusted_proxies: Networks = Field((), description="networks of our own proxies, whose X-Forwarded-For is believed")
+    proxy_max_hops: int = Field(10, ge=1, le=100, description="how many forwarded addresses are looked at")
+    sync_budget_ms: int = Field(
+        1500, ge=100, le=10_000, description="how long a request may wait for its click where no spool is kept, in ms"
+    )
+    spool_dir: Path | None = Field(
+        Path("spool"), description="folder of clicks that neither broker nor database took; off = no durable disk"
+    )
+    spool_max_mib: int = Field(1024, ge=1, description="size of the spool beyond which it counts as full")
+
+
+class AdmissionSettings(BaseModel):
+    """Who a clicker is, and what is refused."""
+
+    actor_key: Literal["net", "net+visitor"] = Field(
+        "net", description="who a clicker is: the network, or the network and the visitor cookie"
+    )
+    ipv6_actor_prefix: int = Field(
+        64, ge=32, le=128, description="length of the IPv6 network that counts as one clicker"
+    )
+    allowlist_nets: Networks = Field((), description="networks that are never listed automatically")
+    ban_escalation: int = Field(
+        3, ge=1, description="bans of visitors of one network after which the network itself is listed"
+    )
+    max_clicks_per_day: int = Field(
+        3, ge=1, description="clicks of one clicker within the window that are recorded; the next one is refused"
+    )
+    limit_window_hours: int = Field(24, ge=1, le=24, description="length of that window, rolling, in hours")
+    unique_window_hours: int = Field(
+        24,
+        ge=0,
+        le=24 * 60,
+        description="within this many hours a second click on the same offer is not unique; 0 = ever",
+    )
+    limit_informer_week: int | None = Field(
+        None, ge=1, description="clicks of one clicker per informer and week; unset = off"
+    )
+    limit_net_day: int | None = Field(
+        None, ge=1, description="clicks of one network per day over all informers; unset = off"
+    )
+    limit_net_week: int | None = Field(
+        None, ge=1, description="clicks of one network per week over all informers; unset = off"
+    )
+    blacklist_days: int = Field(
+        28, ge=1, description="days without a violation after which an automatic entry is deleted"
+    )
+    blacklist_refresh_on_hit: bool = Field(False, description="whether attempts of a listed network renew its entry")
+    min_view_ms_flag: int = Field(
+        800, ge=0, description="a click sooner than this after the show is flagged as too fast, in ms"
+    )
+    bot_ua_action: Literal["reject", "flag"] = Field("reject", description="what happens to clicks of known bots")
+    bot_ua_file: Path | None = Field(None, description="file of further bot names, one per line")
+    datacenter_action: Literal["reject", "flag"] = Field("flag", description="what happens to clicks from data centres")
+    datacenter_file: Path | None = Field(None, description="file of data-centre networks, one per line")
+    record_over_limit_as_nonunique: bool = Field(False, description="also store an over-limit click as a free one")
+
+
+class AdLoadSettings(BaseModel):
+    """The advertiser side."""
+
+    settlement_currency: str = Field(description="the currency of every amount")
+    adload_driver: Literal["local", "http", "xmlrpc"] = Field(
+        "local", description="how AdLoad is reached: in this database, over HTTP, over XML-RPC"
+    )
+    adload_url: str | None = Field(None, description="address of AdLoad; required for http and xmlrpc")
+    adload_token: SecretStr | None = Field(None, description="bearer token for AdLoad")
+    adload_timeout_ms: int = Field(2000, ge=100, le=30_000, description="total time of one call to AdLoad, in ms")
+    adload_batch_timeout_ms: int = Field(
+        10_000, ge=100, le=30_000, description="total time of a batch call to AdLoad, in ms"
+    )
+    adload_retry_max_age_h: int = Field(
+        24, ge=1, description="hours after which a click that AdLoad never answered becomes an error"
+    )
+    adload_idempotent: bool = Field(
+        True, description="whether AdLoad answers a repeated click id with the first answer"
+    )
+    adload_notify_social: bool = Field(True, description="whether social clicks are sent to AdLoad")
+    adload_xmlrpc_currency: str = Field("USD", description="the currency of amounts in XML-RPC answers")
+    outdated_window_min: int = Field(15, ge=1, description="minutes over which refusals of a campaign are counted")
+    outdated_min_errors: int = Field(
+        3, ge=1, description="refusals within that window that make a campaign be refreshed"
+    )
