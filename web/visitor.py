@@ -13,6 +13,7 @@ _PREFIX = COOKIE + "="
 _PREFETCH_KEYS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 _PREFETCH_WORDS = ("prefetch", "prerender", "preview")
 _LONGEST_PURPOSE = 256
+_LONGEST_HEADER = 16_384
 
 
 def is_prefetch(environ: Mapping[str, object]) -> bool:
@@ -27,6 +28,7 @@ def _speaks_of_prefetch(value: str) -> bool:
 
 def read_visitor(cookies: str) -> str | None:
     """The visitor id in a Cookie header, 32 hexadecimal digits; None if absent or not of our making."""
+    cookies = cookies[:_LONGEST_HEADER]
     at = cookies.find(_PREFIX)
     while at > 0 and cookies[at - 1] not in "; ":
         at = cookies.find(_PREFIX, at + 1)

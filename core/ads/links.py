@@ -22,13 +22,13 @@ TOKEN_LENGTH = 58
 _VERSION = 1
 _TEST = 1
 _FACTS = struct.Struct(">BBIQQ4sB")
-_FACTS_SIZE = _FACTS.size
 _MAC_SIZE = 16
 _TO_STANDARD = bytes.maketrans(b"-_+/", b"+/\0\0")
 # 43 bytes leave two bits in the last character; its other four must be zero, or a token would have 16 spellings
 _LAST_CHARACTERS = frozenset("AQgw")
 _MAX_ID = 2**63 - 1
-_MAX_VIEW_MS = 2**53
+# the longest destination with every byte escaped, and some room for what others add
+_MAX_QUERY = 32_768
 
 
 class InvalidLink(ValueError):
@@ -123,8 +123,9 @@ def issue_click_links(
     """Links for all offers of one page view, in the order given; see issue_click_link."""
     keyring = keyring or default_keyring()
     base_url = get_settings().public_url if base_url is None else base_url
-    net = actors.actor_net(client_ip, v6_prefix or get_settings().ipv6_actor_prefix)
-    tag = ip_tag(keyring, keyring.signing_id, net)
+    tag = ip_tag(
+        keyring, keyring.signing_id, actors.actor_net(client_ip, v6_prefix or get_settings().ipv6_actor_prefix)
+    )
     host = page_host(page_url)
     issued = Link(_VERSION, keyring.signing_id, int(now.timestamp()), 0, 0, tag, test)
     prefix = base_url.rstrip("/") + "/r/"
@@ -168,8 +169,8 @@ def read_token(token: str, u: str | bytes, h: str | bytes, keyring: Keyring) -> 
         raise InvalidLink("unknown version")
     if key is None:
         raise InvalidLink("unknown key")
-    facts = raw[:_FACTS_SIZE]
-    if not hmac.compare_digest(_mac(key, facts, _bytes(u), _bytes(h)), raw[_FACTS_SIZE:]):
+    facts = raw[: _FACTS.size]
+    if not hmac.compare_digest(_mac(key, facts, _bytes(u), _bytes(h)), raw[_FACTS.size :]):
         raise InvalidLink("bad signature")
     version, key_id, issued_at, informer_id, offer_id, tag, flags = _FACTS.unpack(facts)
     return Link(version, key_id, issued_at, informer_id, offer_id, tag, bool(flags & _TEST))
@@ -197,8 +198,10 @@ def _bytes(value: str | bytes) -> bytes:
 def read_query(query: str) -> tuple[str, str]:
     """`u` and `h` of a raw query string, percent-decoded; the first of each counts, all else is ignored.
 
-    Raises InvalidLink when one of them is not UTF-8, because no link of ours holds such bytes.
+    Raises InvalidLink when one of them is not UTF-8 or the query is longer than any link of ours.
     """
+    if len(query) > _MAX_QUERY:
+        raise InvalidLink("query too long")
     found: dict[str, str] = {}
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
@@ -236,7 +239,7 @@ def age_seconds(link: Link, clicked_at: datetime) -> float:
 
 def view_ms(link: Link, clicked_at: datetime) -> int:
     """Milliseconds from issue to click, as the message carries them."""
-    return min(int(age_seconds(link, clicked_at) * 1000), _MAX_VIEW_MS)
+    return int(age_seconds(link, clicked_at) * 1000)
 
 
 def default_keyring() -> Keyring:

@@ -22,6 +22,7 @@ from core.ads.hosts import page_host
         ("", ""),
         ("https://", ""),
         ("https://[", ""),
+        ("https://a.example/" + "a" * 1_000_000, ""),
         ("https://" + "ä" * 300 + ".example", ""),
     ],
 )

@@ -223,6 +223,16 @@ def test_query_bytes_that_are_not_utf8_are_an_invalid_link() -> None:
         links.read_query("u=%FF")
 
 
+@pytest.mark.parametrize("query", ["&" * 1_000_000, "u=" + "%41" * 300_000, "u=&" * 300_000])
+def test_an_endless_query_is_an_invalid_link(query: str) -> None:
+    with pytest.raises(InvalidLink, match="too long"):
+        links.read_query(query)
+
+
+def test_the_longest_destination_fits_into_a_query_however_escaped() -> None:
+    assert len(links.read_query("u=" + "%41" * 8192 + "&h=a.example")[0]) == 8192
+
+
 def test_after_a_rotation_links_of_both_keys_are_valid() -> None:
     before = parts(make(keyring=Keyring.parse(f"2:{OLD}")))
     after = parts(make())
