@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,26 @@ def encode_message(
         "message_id": str(message_id or new_id()),
         "message_timestamp": int(now().timestamp() * 1000),
     })  # fmt: skip
+
+
+def encode_around(task: str, argument: str, value: bytes) -> bytes:
+    """The bytes of one order to run `task` with one argument, whose JSON is ready already and is not looked at."""
+    return b"%b%b%b%d%b%b%b" % (
+        _opening(task, argument),
+        value,
+        b'},"message_timestamp":',
+        int(now().timestamp() * 1000),
+        b',"message_id":"',
+        str(new_id()).encode(),
+        b'"}',
+    )
+
+
+@lru_cache(maxsize=64)
+def _opening(task: str, argument: str) -> bytes:
+    row = catalog.find(task)
+    opening = {"queue_name": row.queue, "actor_name": row.name, "args": (), "options": {}, "kwargs": {argument: 0}}
+    return orjson.dumps(opening).removesuffix(b"0}}")
 
 
 _SHAPE = {
