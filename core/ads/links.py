@@ -27,8 +27,7 @@ _TO_STANDARD = bytes.maketrans(b"-_+/", b"+/\0\0")
 # 43 bytes leave two bits in the last character; its other four must be zero, or a token would have 16 spellings
 _LAST_CHARACTERS = frozenset("AQgw")
 _MAX_ID = 2**63 - 1
-# the longest destination with every byte escaped, and some room for what others add
-_MAX_QUERY = 32_768
+_MAX_QUERY = 32_768  # the longest destination with every byte escaped, and room for what others add
 
 
 class InvalidLink(ValueError):
@@ -123,9 +122,8 @@ def issue_click_links(
     """Links for all offers of one page view, in the order given; see issue_click_link."""
     keyring = keyring or default_keyring()
     base_url = get_settings().public_url if base_url is None else base_url
-    tag = ip_tag(
-        keyring, keyring.signing_id, actors.actor_net(client_ip, v6_prefix or get_settings().ipv6_actor_prefix)
-    )
+    net = actors.actor_net(client_ip, v6_prefix or get_settings().ipv6_actor_prefix)
+    tag = ip_tag(keyring, keyring.signing_id, net)
     host = page_host(page_url)
     issued = Link(_VERSION, keyring.signing_id, int(now.timestamp()), 0, 0, tag, test)
     prefix = base_url.rstrip("/") + "/r/"
