@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Sequence
 from typing import cast
@@ -59,18 +58,16 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as stop:
         return int(stop.exit_code)
     except UsageError as error:
-        return _refuse(error, command)
+        return _refuse(error)
     except Exception as error:
         if debug:
             raise
         return _failed(error)
 
 
-def _refuse(error: Exception, command: object) -> int:
+def _refuse(error: Exception) -> int:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
-    word = text.rpartition("No such command ")[2].strip("'\". ") if "No such command" in text else ""
-    near = difflib.get_close_matches(word, getattr(command, "commands", {}), n=1) if word else []
-    tell(CommandError(text, hint=f"signalbox {near[0] if near else '--help'}"))
+    tell(CommandError(text, hint="signalbox --help"))
     return int(ExitCode.USAGE)
 
 

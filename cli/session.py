@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from config.settings import Settings
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with a versioned schema.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]

@@ -1,0 +1,111 @@
+"""The command line as a whole: exit codes, suggestions, errors that name the fix."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import orjson
+import pytest
+
+from cli.main import run
+from config.settings import get_settings
+from tests.conftest import SettingsEnv
+
+
+def test_an_unknown_command_suggests_the_nearest_and_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["docter"]) == 2
+    assert "doctor" in capsys.readouterr().err
+
+
+def test_an_unknown_option_exits_with_2_and_says_which(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["tasks", "--colour"]) == 2
+    assert "--colour" in capsys.readouterr().err
+
+
+def test_a_missing_setting_exits_with_3_and_names_the_variable_and_the_remedy(
+    settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("LINK_KEYS")
+    get_settings.cache_clear()
+    assert run(["migrate", "--check"]) == 3
+    error = capsys.readouterr().err
+    assert "LINK_KEYS" in error
+    assert "openssl rand -hex 32" in error
+
+
+def test_a_secret_in_a_wrong_setting_is_never_printed(
+    settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://root:canary-7f3a@db/x")
+    get_settings.cache_clear()
+    assert run(["migrate"]) == 3
+    captured = capsys.readouterr()
+    assert "DATABASE_URL" in captured.err
+    assert "canary-7f3a" not in captured.err + captured.out
+
+
+def test_an_unreachable_database_exits_with_3_without_a_traceback(
+    settings_env: SettingsEnv, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_env(DATABASE_URL="postgresql://nobody:canary-55@127.0.0.1:1/none")
+    assert run(["migrate"]) == 3
+    error = capsys.readouterr().err
+    assert "the database does not answer" in error
+    assert "Traceback" not in error
+    assert "canary-55" not in error
+
+
+def test_migrate_applies_then_reports_nothing_pending(
+    settings_env: SettingsEnv, empty_database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_env(DATABASE_URL=empty_database_url)
+    assert run(["migrate", "--check", "--json"]) == 3
+    pending = orjson.loads(capsys.readouterr().out)
+    assert pending["schema"] == "signalbox.migrate/1"
+    assert pending["items"]
+    assert run(["migrate"]) == 0
+    capsys.readouterr()
+    assert run(["migrate", "--check", "--json"]) == 0
+    assert orjson.loads(capsys.readouterr().out)["items"] == []
+
+
+def test_a_command_needs_a_migrated_database(
+    settings_env: SettingsEnv, empty_database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_env(DATABASE_URL=empty_database_url)
+    assert run(["ip", "list"]) == 3
+    assert "signalbox migrate" in capsys.readouterr().err
+
+
+def test_config_hides_secrets(settings_env: SettingsEnv, capsys: pytest.CaptureFixture[str]) -> None:
+    settings_env(ADLOAD_TOKEN="canary-token")
+    assert run(["config", "--json"]) == 0
+    out = capsys.readouterr().out
+    assert "canary-token" not in out
+    assert {"name": "LINK_TTL_SECONDS", "value": 7200} in orjson.loads(out)["items"]
+
+
+def test_every_command_shows_examples_in_its_help() -> None:
+    from typer.main import get_command
+
+    from cli.main import app
+
+    def leaves(command: object) -> list[object]:
+        children = getattr(command, "commands", {})
+        return [leaf for child in children.values() for leaf in leaves(child)] if children else [command]
+
+    without = [leaf.name for leaf in leaves(get_command(app)) if "Examples:" not in (leaf.help or "")]
+    assert without == []
+
+
+def test_help_needs_neither_settings_nor_heavy_libraries() -> None:
+    heavy = ["dramatiq", "peewee", "pika", "pydantic", "requests", "granian", "falcon", "apscheduler"]
+    program = (
+        "import sys; sys.argv=['signalbox','--help']\n"
+        "from cli.main import run\n"
+        "assert run(['--help']) == 0\n"
+        f"print([name for name in {heavy} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
