@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,6 @@ from models.fields import bind
 
 NORMAL, BULK = 1, 2
 
-# notified after each commit of new messages, so that an idle consumer in this process need not wait for its next poll
-arrived = threading.Condition()
-
 _INSERT = """
 insert into queue_message (message_id, queue, body, priority, available_at, dedupe_key)
 values (%s, %s, %s, %s, %s, %s) on conflict do nothing returning id
@@ -26,7 +24,7 @@ _LEASE = """
 update queue_message set lease_by = %s, lease_until = %s, deliveries = deliveries + 1, dedupe_key = null
 where id in (select id from queue_message where queue = %s and available_at <= %s
     and (lease_until is null or lease_until < %s) order by priority, id limit %s)
-returning id, priority, body, deliveries
+returning id, priority, message_id, body, deliveries
 """
 _WAITING = """
 select exists (select 1 from queue_message
@@ -34,11 +32,44 @@ select exists (select 1 from queue_message
 """
 
 
+class Signal:
+    """Wakes the consumer of one queue in this process, so that an idle one need not wait for its next poll."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """How often it was given; read it before looking for messages."""
+        return self._count
+
+    def give(self) -> None:
+        """There may be something to do."""
+        with self._condition:
+            self._count += 1
+            self._condition.notify_all()
+
+    def wait(self, seen: int, seconds: float) -> None:
+        """Return when it was given after it stood at `seen`, or when the time is up."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._count != seen, seconds)
+
+
+_signals: defaultdict[str, Signal] = defaultdict(Signal)
+
+
+def signal(queue: str) -> Signal:
+    """The signal of this queue."""
+    return _signals[queue]
+
+
 @dataclass(frozen=True, slots=True)
 class Leased:
     """A message in the hands of one consumer until its lease ends; `deliveries` counts this one."""
 
     id: int
+    message_id: str
     body: bytes
     deliveries: int
 
@@ -55,14 +86,8 @@ def put(
     """Add a message in the current transaction; its row id, or None if the same key already waits."""
     values = (str(message_id), queue, body, BULK if bulk else NORMAL, available_at or now(), dedupe_key)
     rows = fetch(_INSERT, [bind(value) for value in values])
-    safe_after_commit(wake)
+    safe_after_commit(signal(queue).give)
     return int(rows[0][0]) if rows else None
-
-
-def wake() -> None:
-    """Let idle consumers look for messages now."""
-    with arrived:
-        arrived.notify_all()
 
 
 def lease(queue: str, holder: str, most: int, until: datetime) -> list[Leased]:
@@ -71,11 +96,8 @@ def lease(queue: str, holder: str, most: int, until: datetime) -> list[Leased]:
     if not fetch(_WAITING, (queue, at, at))[0][0]:
         return []  # an idle consumer must not take the write lock five times a second
     rows = fetch(_LEASE, (holder, bind(until), queue, at, at, most))
-    return [Leased(row_id, bytes(body), count) for row_id, _, body, count in sorted(rows, key=_urgent_and_old_first)]
-
-
-def _urgent_and_old_first(row: tuple[int, int, bytes, int]) -> tuple[int, int]:
-    return row[1], row[0]
+    urgent_and_old_first = sorted(rows, key=lambda row: (row[1], row[0]))
+    return [Leased(row_id, name, bytes(body), count) for row_id, _, name, body, count in urgent_and_old_first]
 
 
 def renew(ids: Sequence[int], holder: str, until: datetime) -> int:

@@ -10,7 +10,7 @@ import pytest
 from config.clock import now
 from config.ids import new_id
 from models import queue
-from models.database import db, fetch
+from models.database import db
 
 pytestmark = pytest.mark.usefixtures("sqlite_database")
 SOON = timedelta(seconds=60)
@@ -108,11 +108,22 @@ def test_an_empty_queue_is_not_full() -> None:
 
 
 def test_consumers_are_woken_after_the_commit_and_not_before() -> None:
-    woken: list[int] = []
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(queue, "wake", lambda: woken.append(len(fetch("select id from queue_message"))))
-        with db.atomic():
-            put()
-            put()
-            assert woken == []
-    assert woken == [2, 2]
+    signal = queue.signal("clicks")
+    before = signal.count
+    with db.atomic():
+        put()
+        assert signal.count == before
+    assert signal.count == before + 1
+
+
+def test_a_signal_given_before_the_wait_is_not_lost() -> None:
+    signal = queue.Signal()
+    seen = signal.count
+    signal.give()
+    signal.wait(seen, 60)
+
+
+def test_a_message_wakes_only_its_own_queue() -> None:
+    before = queue.signal("jobs").count
+    put()
+    assert queue.signal("jobs").count == before

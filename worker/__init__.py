@@ -1,0 +1,1 @@
+"""Actors, and the machinery that runs them: brokers, relay, middleware."""
