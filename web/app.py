@@ -1,0 +1,72 @@
+"""The application of `signalbox web`: health for whoever supervises it, and a first page."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import falcon
+
+from config.clock import now
+from config.settings import Settings
+from models.database import DATABASE_DOWN, drop_connection, ensure_connection, fetch
+
+
+def make_app(settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
+    """The WSGI application; it needs the database handle connected, and answers without a database all the same."""
+    app = falcon.App()
+    app.add_route("/", Index(settings))
+    app.add_route("/healthz", Health())
+    app.add_route("/readyz", Readiness())
+    return app
+
+
+class Health:
+    """This process answers."""
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        """200 as long as the process lives."""
+        _say(response, {"status": "ok"})
+
+
+class Readiness:
+    """This process can do its work."""
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        """200 if the database answers, else 503."""
+        if _database_answers():
+            _say(response, {"status": "ready"})
+        else:
+            response.status = falcon.HTTP_503
+            _say(response, {"status": "database not reachable"})
+
+
+class Index:
+    """What runs here."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._facts = {
+            "product": "signalbox",
+            "version": version("signalbox"),
+            "mode": "embedded" if settings.embedded else "production",
+            "redirect": settings.public_url,
+            "pages": ["/healthz", "/readyz"],
+        }
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Name, version, mode and time."""
+        _say(response, {**self._facts, "time": now().isoformat()})
+
+
+def _say(response: falcon.Response, facts: dict[str, object]) -> None:
+    response.media = facts
+    response.cache_control = ["no-store"]
+
+
+def _database_answers() -> bool:
+    try:
+        ensure_connection()
+        fetch("select 1")
+    except DATABASE_DOWN:
+        drop_connection()
+        return False
+    return True

@@ -1,0 +1,149 @@
+"""Servers: Granian for the processes of production, waitress inside the one process of the embedded mode."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from multiprocessing.util import Finalize
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server import Server
+from waitress import create_server, wasyncore
+
+from config.clock import monotonic
+from config.settings import Settings, get_settings
+
+ALL_INTERFACES = "0.0.0.0"  # noqa: S104  production runs in containers behind a proxy
+LARGEST_HEADER = 64 * 1024
+LARGEST_BODY = 1024 * 1024
+HEADER_SECONDS = 5
+STOP_SECONDS = 15
+WEB_THREADS = 8
+EMBEDDED_THREADS = 16
+
+Wsgi = Callable[..., Any]
+
+
+def serve_redirect(settings: Settings, *, port: int, host: str = ALL_INTERFACES) -> None:
+    """Serve click links until SIGTERM, in as many processes as REDIRECT_PROCESSES says."""
+    _serve("redirect:app", load_redirect, host, port, settings.redirect_processes, settings.redirect_threads)
+
+
+def serve_web(settings: Settings, *, port: int, host: str = ALL_INTERFACES) -> None:
+    """Serve the operator's pages and the health checks until SIGTERM."""
+    _serve("web.app:app", load_web, host, port, 1, WEB_THREADS)
+
+
+def load_redirect() -> Wsgi:
+    """The redirect of this process, stopped in order when the process ends."""
+    from web.redirect import make_app
+
+    settings = _prepare("redirect")
+    app = make_app(settings)
+    # runs at the end of a worker process too, where functions registered with atexit do not
+    Finalize(None, app.close, exitpriority=10)
+    return app
+
+
+def load_web() -> Wsgi:
+    """The application of `signalbox web`."""
+    from web.app import make_app
+
+    return make_app(_prepare("web"))
+
+
+def _prepare(role: str) -> Settings:
+    """Logs, metrics and the database handle of a process that serves; its first connection comes later."""
+    from config.logs import configure
+    from models.database import connect
+
+    settings = get_settings()
+    configure(settings)
+    connect(settings, role=role)
+    _export_metrics(settings)
+    return settings
+
+
+def _export_metrics(settings: Settings) -> None:
+    """On the loopback; of several worker processes each takes the next free port."""
+    if settings.metrics_port is None:
+        return
+    from prometheus_client import start_http_server
+
+    for offset in range(settings.redirect_processes + 1):
+        try:
+            start_http_server(settings.metrics_port + offset, addr="127.0.0.1")
+        except OSError:
+            continue
+        return
+
+
+def _serve(target: str, load: Callable[[], Wsgi], host: str, port: int, processes: int, threads: int) -> None:
+    server = Server(
+        target,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=processes,
+        blocking_threads=threads,
+        backpressure=threads * 4,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=LARGEST_HEADER),
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
+        log_access=False,
+    )
+    server.serve(target_loader=load, wrap_loader=False)
+
+
+class EmbeddedServer:
+    """A server in threads of this process; `port` is the one it listens on."""
+
+    def __init__(self, app: Wsgi, port: int, host: str) -> None:
+        self._sockets: dict[int, Any] = {}
+        self._server = create_server(
+            app,
+            map=self._sockets,
+            host=host,
+            port=port,
+            threads=EMBEDDED_THREADS,
+            # who may speak for visitors is decided by TRUSTED_PROXIES, so the application must see the headers
+            clear_untrusted_proxy_headers=False,
+            max_request_header_size=LARGEST_HEADER,
+            max_request_body_size=LARGEST_BODY,
+            channel_timeout=30,
+            ident=None,
+            asyncore_use_poll=True,
+        )
+        self.port = int(self._server.effective_port)
+        self._stop_by: float | None = None
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the requests under way, then close everything."""
+        self._server.accepting = False
+        self._stop_by = monotonic() + STOP_SECONDS
+        self._server.pull_trigger()
+        self._thread.join()
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=STOP_SECONDS)
+        wasyncore.close_all(self._sockets)
+
+    def _run(self) -> None:
+        while self._stop_by is None or (self._is_busy() and monotonic() < self._stop_by):
+            wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
+
+    def _is_busy(self) -> bool:
+        channels = list(self._server.active_channels.values())
+        return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+def make_embedded_server(app: Wsgi, port: int, host: str = "127.0.0.1") -> EmbeddedServer:
+    """A server for the embedded mode, listening but not serving yet; port 0 takes a free one."""
+    return EmbeddedServer(app, port, host)
