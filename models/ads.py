@@ -202,6 +202,7 @@ class Click(Row):
     user_agent = TextField(default="")
     created_at = UtcDateTime()
     processed_at = UtcDateTime(null=True)
+    payload = TextField(null=True)
 
     class Meta:
         primary_key = CompositeKey("click_day", "click_id")
@@ -296,6 +297,17 @@ class AdloadCharge(Row):
     campaign_id = BigIntegerField()
     cost = Micros()
     created_at = UtcDateTime()
+
+
+class CampaignDay(Row):
+    """Recorded clicks of a campaign on one day of the reports; kept only for campaigns with a daily cap."""
+
+    campaign_id = BigIntegerField()
+    day = Day()
+    clicks = BigIntegerField()
+
+    class Meta:
+        primary_key = CompositeKey("campaign_id", "day")
 
 
 class ClickRules(Row):

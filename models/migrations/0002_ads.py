@@ -70,7 +70,7 @@ create table click (
     view_ms bigint not null,
     flags integer not null default 0, day_count smallint not null default 0, rules_id bigint,
     referer text not null default '',
-    user_agent text not null default '', created_at {instant} not null, processed_at {instant},
+    user_agent text not null default '', created_at {instant} not null, processed_at {instant}, payload text,
     check (state <> 'done' or (advertiser_cost is not null and partner_cost is not null)),
     check (state <> 'done' or (is_unique and not is_social) or (advertiser_cost = 0 and partner_cost = 0)),
     primary key (click_day, click_id)){partitioned};
@@ -107,6 +107,8 @@ create index ip_blacklist_age on ip_blacklist (last_violation_at) where source =
 
 create table adload_charge (click_id {uuid} primary key, campaign_id bigint not null, cost bigint not null,
     created_at {instant} not null);
+create table campaign_day (campaign_id bigint not null, day {date} not null, clicks bigint not null,
+    primary key (campaign_id, day));
 create table stats_dirty_day (day {date} primary key, since {instant} not null, marks bigint not null default 1);
 """
 

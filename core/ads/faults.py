@@ -1,0 +1,140 @@
+"""Clicks that cannot be decided because their message is broken or the database refuses them: kept for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import orjson
+from peewee import IntegrityError
+
+from config.clock import now
+from core.ads import clicks as messages
+from core.ads.clicks import BadClick, ClickMessage
+from core.ads.outcomes import Fault, Stage, Tally
+from core.ads.recording import json_text
+from models import click_writes, conflicts, partitions
+
+OLDEST = timedelta(days=60)
+NEWEST = timedelta(days=1)
+"""Clicks outside this range are not plausible, and no partition is made for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A message that is no usable click, and what is wrong with it."""
+
+    body: Any
+    problem: str
+    stage: Stage = Stage.DECODE
+
+
+def read(bodies: object, at: datetime) -> tuple[list[ClickMessage], list[Broken]]:
+    """The clicks of a message, and what in it is none."""
+    if not isinstance(bodies, Sequence) or isinstance(bodies, (str, bytes)):
+        return [], [Broken(bodies, "clicks: not a list")]
+    good: list[ClickMessage] = []
+    broken: list[Broken] = []
+    for body in bodies:
+        try:
+            good.append(_decode(body))
+        except BadClick as error:
+            broken.append(Broken(_readable(body), str(error)))
+    return good, broken
+
+
+def _decode(body: object) -> ClickMessage:
+    if isinstance(body, bytes):
+        body = _readable(body)
+    if not isinstance(body, Mapping):
+        raise BadClick("message", "not a JSON object")
+    return messages.decode(body)
+
+
+def _readable(body: Any) -> Any:
+    if not isinstance(body, bytes):
+        return body
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode("utf-8", "replace")
+
+
+def split_by_date(clicks: Sequence[ClickMessage], at: datetime) -> tuple[list[ClickMessage], list[Broken]]:
+    """Clicks of plausible times, and the others."""
+    oldest, newest = at - OLDEST, at + NEWEST
+    usable = [click for click in clicks if oldest <= click.clicked_at <= newest]
+    if len(usable) == len(clicks):
+        return usable, []
+    others = [click for click in clicks if not oldest <= click.clicked_at <= newest]
+    return usable, [Broken(messages.payload(click), "clicked_at: out of range") for click in others]
+
+
+def store(broken: Sequence[Broken], at: datetime) -> Tally:
+    """Keep broken messages as faults; repeating it changes nothing."""
+    tally = Tally()
+    if broken:
+        rows = {row[:2]: row for row in (_row(item, at) for item in broken)}
+        _insert(list(rows.values()), at)
+        tally.add(f"error.{Fault.INTERNAL}", len(broken))
+    return tally
+
+
+def _insert(rows: list[tuple[Any, ...]], at: datetime) -> None:
+    try:
+        conflicts.transaction(lambda: click_writes.insert_errors(rows, at))
+    except IntegrityError as error:
+        if not (conflicts.lacks_partition(error) and make_partitions(row[0] for row in rows)):
+            raise
+        _insert(rows, at)
+
+
+def make_partitions(of_days: Iterable[date]) -> bool:
+    """A click must not be lost for a missing day; False if there was nothing to make."""
+    return sum(partitions.keep_ahead(day, day) for day in sorted(set(of_days))) > 0
+
+
+def store_refused(click: ClickMessage, error: Exception) -> tuple[str, str]:
+    """Keep a click that the database refuses; its code and message."""
+    at, problem = now(), f"the database refused the click: {conflicts.describe(error)}"
+    store([Broken(messages.payload(click), problem, Stage.RECORD)], at)
+    return Fault.INTERNAL.value, problem
+
+
+def _row(item: Broken, at: datetime) -> tuple[Any, ...]:
+    body = item.body if isinstance(item.body, Mapping) else {}
+    clicked_at = _clicked_at(body.get("clicked_at"), at)
+    return (
+        clicked_at.date(), _click_id(body.get("click_id"), item.body), clicked_at, None, None, item.stage.value,
+        Fault.INTERNAL.value, item.problem[:500].replace("\0", ""), _payload(item.body), 1, "open",
+    )  # fmt: skip
+
+
+def _clicked_at(value: object, at: datetime) -> datetime:
+    """The click's own time in UTC if it has a plausible one, else now."""
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None or not at - OLDEST <= found <= at + NEWEST:
+        return at
+    return found.astimezone(UTC)
+
+
+def _click_id(value: object, body: object) -> str:
+    """The click's id, or one that the content alone decides, so that a redelivery finds it again."""
+    try:
+        return str(UUID(str(value)))
+    except ValueError:
+        return str(UUID(bytes=sha256(_payload(body).encode()).digest()[:16]))
+
+
+def _payload(body: object) -> str:
+    try:
+        return json_text(body)
+    except TypeError:  # text that is not valid Unicode
+        return json_text({"unreadable": ascii(body)})

@@ -1,0 +1,106 @@
+"""Clicks that failed for a fault: choosing them for a replay, and what the check of campaigns asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from models import bulk
+from models.database import db, fetch, is_postgres
+from models.fields import bind
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorFilter:
+    """Which faults are meant; what is not given does not restrict. Times are of the fault, days UTC days of clicks."""
+
+    click_ids: tuple[str, ...] = ()
+    code: str | None = None
+    campaign_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+
+
+_CHOOSE = """
+select click_day, click_id, payload from click_error
+where state in ('open', 'unknown')
+    and (%s or click_id {in:uuid}) and (%s or code = %s) and (%s or campaign_id = %s)
+    and (%s or created_at >= {instant}) and (%s or created_at < {instant})
+    and click_day >= %s and click_day <= %s
+order by click_day, click_id limit %s
+"""
+_COUNT_OLD = """
+select count(*) from click_error
+where state in ('open', 'unknown') and (%s or click_id {in:uuid}) and (%s or code = %s) and (%s or campaign_id = %s)
+    and (%s or created_at >= {instant}) and (%s or created_at < {instant}) and click_day < %s
+"""
+_TO_RETRY = """
+update click_error set state = 'retry', resolved_at = null, resolved_by = %s
+where state in ('open', 'unknown') and click_day {in:day} and click_id {in:uuid}
+"""
+_FORGET_START = """
+update click set charge_started_at = null where state = 'void' and click_day {in:day} and click_id {in:uuid}
+"""
+_DISMISS = """
+update click_error set state = 'dismissed', resolved_at = %s, resolved_by = %s
+where state in ('open', 'unknown') and click_day {in:day} and click_id {in:uuid}
+"""
+_FAILING = """
+select campaign_id, count(*) from click_error
+where created_at >= %s and campaign_id is not null and code {in:text} group by campaign_id having count(*) >= %s
+order by campaign_id
+"""
+
+
+def take_for_replay(wanted: ErrorFilter, oldest: date, newest: date, limit: int, by: str) -> list[tuple[Any, ...]]:
+    """Move up to `limit` matching faults to `retry` in one transaction; (day, id, payload) of each."""
+    first, last = max(wanted.first_day or oldest, oldest), min(wanted.last_day or newest, newest)
+    with db.atomic():
+        locking = " for update skip locked" if is_postgres() else ""
+        found = bulk.read(_CHOOSE + locking, (*_conditions(wanted), bind(first), bind(last), limit))
+        if found:
+            days, ids = bulk.among({row[0] for row in found}), bulk.among(row[1] for row in found)
+            bulk.run(_TO_RETRY, (by, days, ids))
+            bulk.run(_FORGET_START, (days, ids))
+    return found
+
+
+def count_too_old(wanted: ErrorFilter, oldest: date) -> int:
+    """Matching faults of days that may be archived, whose replay is refused."""
+    return int(bulk.read(_COUNT_OLD, (*_conditions(wanted), bind(oldest)))[0][0])
+
+
+def _conditions(wanted: ErrorFilter) -> tuple[Any, ...]:
+    since, until = wanted.since and bind(wanted.since), wanted.until and bind(wanted.until)
+    return (
+        *(not wanted.click_ids, bulk.among(wanted.click_ids)),
+        *(wanted.code is None, wanted.code),
+        *(wanted.campaign_id is None, wanted.campaign_id),
+        *(since is None, since),
+        *(until is None, until),
+    )
+
+
+def dismiss(days: Sequence[date], ids: Sequence[str], at: datetime, by: str) -> int:
+    """Settle faults that nobody will replay; how many were still open."""
+    return bulk.run(_DISMISS, (bind(at), by, bulk.among(days), bulk.among(ids)))
+
+
+def failing_campaigns(since: datetime, codes: Sequence[str], least: int) -> list[int]:
+    """Campaigns with at least so many faults of these codes since an instant."""
+    return [int(row[0]) for row in bulk.read(_FAILING, (bind(since), bulk.among(codes), least))]
+
+
+def states(click_ids: Sequence[str]) -> dict[str, str]:
+    """The state of the faults of these clicks."""
+    query = "select click_id, state from click_error where click_id {in:uuid}"
+    return {str(click_id): state for click_id, state in bulk.read(query, (bulk.among(click_ids),))}
+
+
+def open_count() -> int:
+    """Faults that wait for a person."""
+    return int(fetch("select count(*) from click_error where state in ('open', 'unknown')")[0][0])

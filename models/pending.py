@@ -1,0 +1,109 @@
+"""Clicks that wait for AdLoad: claiming them for an attempt, and recording how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from models import bulk
+from models.database import db, fetch, is_postgres
+from models.fields import bind
+
+Found = list[tuple[Any, ...]]
+Values = Sequence[Any]
+
+_DUE = """
+select click_day, click_id, charge_started_at is not null from click
+where state = 'pending' and next_attempt_at <= %s order by next_attempt_at limit %s
+"""
+_NAMED = """
+select click_day, click_id, charge_started_at is not null from click
+where state = 'pending' and click_day {in:day} and click_id {in:uuid} and (%s or next_attempt_at <= %s)
+"""
+_SKIP_TAKEN = " for update skip locked"
+_CLAIM = """
+update click set next_attempt_at = %s where state = 'pending' and click_day {in:day} and click_id {in:uuid}
+"""
+_CLAIM_AND_START = """
+update click set next_attempt_at = %s, charge_started_at = %s
+where state = 'pending' and click_day {in:day} and click_id {in:uuid}
+"""
+_LOAD = """
+select k.click_day, k.click_id, k.clicked_at, k.ip, k.is_social, k.attempts, k.created_at, k.payload,
+    o.guid, c.id, c.guid, c.adload_id, {price}, i.id, i.guid, a.advertiser_percent_bp,
+    p.id, p.kind, p.fixed_cost, p.percent_bp, p.floor_cost, p.cap_cost
+from click k join offer o on o.id = k.offer_id join campaign c on c.id = k.campaign_id
+    join informer i on i.id = k.informer_id join account a on a.id = k.account_id
+    left join click_price p on p.id = k.price_id
+where k.state = 'pending' and k.click_day {in:day} and k.click_id {in:uuid}
+"""
+
+_RESULTS = bulk.Rows(
+    "click_day day, click_id uuid, state text, advertiser_cost int, partner_cost int, charge_id text, "
+    "failures int, next_attempt_at instant, last_failure text, started bool"
+)
+_FINISH = """
+update click set state = v.state, advertiser_cost = v.advertiser_cost, partner_cost = v.partner_cost,
+    adload_charge_id = v.charge_id, attempts = click.attempts + v.failures, next_attempt_at = v.next_attempt_at,
+    last_failure = v.last_failure, processed_at = case when v.state = 'pending' then null else {instant} end,
+    charge_started_at = case when v.started then click.charge_started_at end,
+    payload = case when v.state = 'pending' then click.payload end
+from {rows}
+where click.click_day = v.click_day and click.click_id = v.click_id and click.state = 'pending'
+    and click.click_day {in:day}
+returning click.click_id
+"""
+
+
+def claim_due(now: datetime, until: datetime, limit: int, *, start: bool) -> Found:
+    """Move due clicks to `until`, so that nobody else takes them; (day, id, a charge had been started) of each.
+
+    `start` also notes that a charge begins now.
+    """
+    with db.atomic():
+        found = bulk.read(_DUE + _locking(), (bind(now), limit))
+        return _claim(found, now, until, start)
+
+
+def claim_named(
+    days: Iterable[date], ids: Iterable[str], now: datetime, until: datetime, *, start: bool, early: bool
+) -> Found:
+    """The same for certain clicks; with `early` also those that are not due yet."""
+    with db.atomic():
+        wanted = (bulk.among(days), bulk.among(ids), early, bind(now))
+        return _claim(bulk.read(_NAMED + _locking(), wanted), now, until, start)
+
+
+def _locking() -> str:
+    return _SKIP_TAKEN if is_postgres() else ""
+
+
+def _claim(found: Found, now: datetime, until: datetime, start: bool) -> Found:
+    if found:
+        days, ids = bulk.among({row[0] for row in found}), bulk.among(row[1] for row in found)
+        if start:
+            bulk.run(_CLAIM_AND_START, (bind(until), bind(now), days, ids))
+        else:
+            bulk.run(_CLAIM, (bind(until), days, ids))
+    return found
+
+
+def load(days: Iterable[date], ids: Iterable[str]) -> Found:
+    """Everything that an attempt needs to know of pending clicks."""
+    price = "c.settings->'price'" if is_postgres() else "json_extract(c.settings, '$.price')"
+    return bulk.read(_LOAD.replace("{price}", price), (bulk.among(days), bulk.among(ids)))
+
+
+def finish(rows: Sequence[Values], now: datetime) -> set[str]:
+    """Record how attempts ended, only of clicks that still wait; the ids that were changed."""
+    days = bulk.among({row[0] for row in rows})
+    return {str(click_id) for (click_id,) in _RESULTS.fetch(_FINISH, rows, before=(bind(now),), after=(days,))}
+
+
+def overdue(now: datetime) -> tuple[int, datetime | str | None]:
+    """How many clicks wait for AdLoad, and since when the oldest."""
+    rows = fetch(
+        "select count(*), min(created_at) from click where state = 'pending' and created_at <= %s", (bind(now),)
+    )
+    return int(rows[0][0]), rows[0][1]
