@@ -37,7 +37,7 @@ class Report:
 
     def publish(self) -> Path:
         """Print the table, write out/NAME.json; the file's path."""
-        Console(width=160).print(_table(self.title, self.rows))
+        Console(width=160).print(table(self.title, self.rows))
         for name, value in self.facts.items():
             print(f"{name}: {value}")
         OUT.mkdir(exist_ok=True)
@@ -61,13 +61,15 @@ def must_equal(what: str, counts: Mapping[str, int]) -> None:
         raise CountsDiffer(f"{what}: " + ", ".join(f"{name} {value:,}" for name, value in counts.items()))
 
 
-def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name in dict.fromkeys(name for row in rows for name in row):
-        table.add_column(name, justify="left" if name == "what" else "right", overflow="fold")
+def table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Rows as a table; columns in the order they first appear, the first one to the left."""
+    made = Table(title=title, title_justify="left")
+    names = table_names(rows)
+    for name in names:
+        made.add_column(name, justify="left" if name == names[0] else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(row.get(name)) for name in table_names(rows)))
-    return table
+        made.add_row(*(_cell(row.get(name)) for name in names))
+    return made
 
 
 def table_names(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,14 @@ select (select count(*) from click where state = 'done'), (select count(*) from 
        (select count(*) from click_error where state in ('open', 'unknown')),
        (select count(*) from click where state = 'pending')
 """
+_COMMON = {
+    "LINK_KEYS": "1:" + bytes(range(32)).hex(),
+    "FALLBACK_URL": "https://www.example.com/",
+    "SETTLEMENT_CURRENCY": "USD",
+    "TRUSTED_PROXIES": "127.0.0.1",
+    "LOG_LEVEL": "WARNING",
+    "REDIRECT_THREADS": "128",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +49,10 @@ class Outcomes:
 
 
 @dataclass
-class Stage:
-    """Everything a run needs."""
+class Ground:
+    """What every run needs: a folder, settings, the network, and where visitors go."""
 
     folder: Path
-    database: Postgres
-    broker: Rabbit
     settings: Settings
     variables: dict[str, str]
     world: World
@@ -56,40 +63,85 @@ class Stage:
         """Where visitors go."""
         return f"http://127.0.0.1:{self.redirect_port}"
 
+    @property
+    def spool(self) -> Path:
+        """Where clicks wait that nobody else took."""
+        return Path(self.variables["SPOOL_DIR"])
+
     def system(self, name: str = "logs", **variables: str) -> System:
         """The product's commands in this environment."""
         return System(self.folder / name, self.variables | variables)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a statement on a connection of its own."""
-        connection = psycopg2.connect(self.variables["DATABASE_URL"])
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(sql)
-                return list(cursor.fetchall())
-        finally:
-            connection.close()
+        raise NotImplementedError
 
     def outcomes(self) -> Outcomes:
         """What became of all clicks so far."""
         return Outcomes(*self.query(OUTCOMES)[0])
 
 
+@dataclass
+class Stage(Ground):
+    """A run on PostgreSQL and RabbitMQ."""
+
+    database: Postgres
+    broker: Rabbit
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of a statement on a connection of its own."""
+        with closing(psycopg2.connect(self.variables["DATABASE_URL"])) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+
+class EmbeddedStage(Ground):
+    """A run of the whole product in one process, on SQLite."""
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of a statement on a connection of its own."""
+        with closing(sqlite3.connect(self.variables["SQLITE_PATH"], timeout=10)) as connection:
+            return list(connection.execute(sql).fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The two private servers; several stages may use them one after another."""
+
+    database: Postgres
+    broker: Rabbit
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """Start PostgreSQL and RabbitMQ for the caller."""
+    with postgres() as database, rabbitmq(schedulers=1) as broker:
+        yield Servers(database, broker)
+
+
 @contextmanager
 def stage(**variables: str) -> Iterator[Stage]:
     """Private servers with the bench's network in them; `variables` are further settings."""
-    with (
-        postgres() as database,
-        rabbitmq(schedulers=1) as broker,
-        tempfile.TemporaryDirectory(prefix="signalbox-bench-") as folder,
-    ):
-        port = free_ports(1)[0]
-        chosen = {
-            "DATABASE_URL": database.fresh_database(), "RABBITMQ_URL": broker.fresh_vhost(),
-            "LINK_KEYS": "1:" + bytes(range(32)).hex(), "FALLBACK_URL": "https://www.example.com/", "SETTLEMENT_CURRENCY": "USD",
-            "TRUSTED_PROXIES": "127.0.0.1", "PUBLIC_URL": f"http://127.0.0.1:{port}", "SPOOL_DIR": f"{folder}/spool",
-            "LOG_LEVEL": "WARNING", "REDIRECT_THREADS": "128", **variables,
-        }  # fmt: skip
-        override(**chosen)
-        settings = get_settings()
-        yield Stage(Path(folder), database, broker, settings, chosen, prepare(settings), port)
+    with servers() as kept, tempfile.TemporaryDirectory(prefix="signalbox-bench-") as folder:
+        yield staged(kept, Path(folder), **variables)
+
+
+def staged(kept: Servers, folder: Path, **variables: str) -> Stage:
+    """A fresh database and a fresh virtual host on servers that run already."""
+    addresses = {"DATABASE_URL": kept.database.fresh_database(), "RABBITMQ_URL": kept.broker.fresh_vhost()}
+    return Stage(*_ground(folder, addresses | variables), kept.database, kept.broker)
+
+
+def embedded_stage(folder: Path, **variables: str) -> EmbeddedStage:
+    """A fresh SQLite file; no server at all."""
+    addresses = {"DATABASE_URL": "", "RABBITMQ_URL": "", "SQLITE_PATH": str(folder / "signalbox.sqlite3")}
+    return EmbeddedStage(*_ground(folder, addresses | variables))
+
+
+def _ground(folder: Path, variables: dict[str, str]) -> tuple[Path, Settings, dict[str, str], World, int]:
+    port = free_ports(1)[0]
+    own = {"PUBLIC_URL": f"http://127.0.0.1:{port}", "SPOOL_DIR": str(folder / "spool")}
+    chosen = _COMMON | own | variables
+    override(**chosen)
+    settings = get_settings()
+    return folder, settings, chosen, prepare(settings), port

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,9 +17,25 @@ from types import TracebackType
 import psutil
 
 from bench.servers.kept import until
+from config.clock import monotonic
 from config.settings import environment
 
 _BROWSER_TIMEOUT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How a process is started, so that it can be started again."""
+
+    arguments: tuple[str, ...]
+    module: str
+    variables: Mapping[str, str]
+
+    def argv(self) -> list[str]:
+        """The command line; `cli.main` is run as the installed script would."""
+        if self.module == "cli.main":
+            return [sys.executable, "-c", "from cli.main import main; main()", *self.arguments]
+        return [sys.executable, "-m", self.module, *self.arguments]
 
 
 @dataclass
@@ -27,11 +44,18 @@ class Process:
 
     name: str
     child: subprocess.Popen[bytes]
+    command: Command
+    started: float = field(default_factory=monotonic)
 
     @property
     def pid(self) -> int:
         """Process id of the command itself."""
         return self.child.pid
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return monotonic() - self.started
 
     def cpu_seconds(self) -> float:
         """CPU time of the command and its children so far; 0 once it is gone."""
@@ -61,29 +85,37 @@ class System:
         for process in list(self.processes.values()):
             self.stop(process.name)
 
-    def start(self, name: str, *arguments: str, module: str = "cli.main") -> Process:
+    def start(
+        self, name: str, *arguments: str, module: str = "cli.main", variables: Mapping[str, str] | None = None
+    ) -> Process:
         """Start `python -m module arguments`; a session of its own, so that it can be killed whole."""
-        program = (
-            [sys.executable, "-c", "from cli.main import main; main()"]
-            if module == "cli.main"
-            else [sys.executable, "-m", module]
-        )
+        return self._run(name, Command(arguments, module, variables or {}))
+
+    def _run(self, name: str, command: Command) -> Process:
         with open(self.folder / f"{name}.log", "ab") as log:
             child = subprocess.Popen(
-                [*program, *arguments],
-                env=environment() | self.variables,
+                command.argv(),
+                env=environment() | self.variables | dict(command.variables),
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self.processes[name] = Process(name, child)
+        self.processes[name] = Process(name, child, command)
         return self.processes[name]
 
-    def kill9(self, name: str) -> None:
-        """SIGKILL to the command and everything it started."""
+    def restart(self, ended: Process) -> Process:
+        """Start the same command again."""
+        return self._run(ended.name, ended.command)
+
+    def kill9(self, name: str) -> bool:
+        """SIGKILL to the command and everything it started; False if it had ended by itself."""
         process = self.processes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        ran = process.child.poll() is None
+        if ran:
+            os.killpg(process.pid, signal.SIGKILL)
         process.child.wait()
+        return ran
 
     def stop(self, name: str, seconds: float = 30) -> int:
         """SIGTERM, then SIGKILL when it takes too long; its exit code."""

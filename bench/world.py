@@ -16,6 +16,9 @@ from models import migrate, partitions
 from models.ads import Account, Campaign, ClickPrice, Informer, Offer, Site
 from models.database import connect, db, disconnect
 
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+CLICKS_PER_DAY = 3
+DESTINATION = "https://shop.example/buy?n={}"
 _FIRST_ADDRESS = int(ip_address("11.0.0.1"))
 _GREEDY_EVERY = 20
 _START = datetime(2020, 1, 1, tzinfo=UTC)
@@ -75,7 +78,7 @@ def visits(world: World, settings: Settings, number: int) -> Iterator[Visit]:
     for visit, (address, offer) in enumerate(islice(_clicks(world), number)):
         link = issue_click_link(
             offer, world.informers[visit % len(world.informers)], address, "https://news.example/a", now(),
-            destination=f"https://shop.example/buy?n={visit}",
+            destination=DESTINATION.format(visit),
         )  # fmt: skip
         yield Visit(visit, link.removeprefix(base), address)
 

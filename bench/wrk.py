@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.world import Visit
+from bench.world import BROWSER, Visit
 
-_BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 _SCRIPT = f"""
 local lines, next = {{}}, 0
 function init(args)
@@ -20,7 +19,7 @@ function request()
   next = next % #lines + 1
   local path, address = lines[next]:match("^(%S+) (%S+)$")
   return "GET " .. path .. " HTTP/1.1\\r\\nHost: bench\\r\\nX-Forwarded-For: " .. address ..
-    "\\r\\nUser-Agent: {_BROWSER}\\r\\n\\r\\n"
+    "\\r\\nUser-Agent: {BROWSER}\\r\\n\\r\\n"
 end
 function response(status)
   if status ~= 302 then bad = (bad or 0) + 1 end

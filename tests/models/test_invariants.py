@@ -51,7 +51,13 @@ def network(database: Any) -> dict[str, int]:
         account=account, kind="floating", percent_bp=5700, floor_cost=60_000, cap_cost=950_000,
         effective_from=AT - timedelta(days=900), created_by="test",
     )  # fmt: skip
-    ids = {"account": account, "informer": informer, "campaign": campaign, "offer": offer, "price": price}
+    ids: dict[str, Any] = {
+        "account": account,
+        "informer": informer,
+        "campaign": campaign,
+        "offer": offer,
+        "price": price,
+    }
     return {f"{name}_id": int(row.id) for name, row in ids.items()}
 
 

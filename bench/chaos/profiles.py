@@ -1,0 +1,41 @@
+"""How large each scenario is: `quick` for every test run, `full` for the proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """So many visits at so many per second; kills, or an outage of so many seconds; patience of the heal."""
+
+    clicks: int
+    rate: float
+    kills: int = 0
+    outage: float = 0.0
+    heal: float = 300.0
+
+    @property
+    def seconds(self) -> float:
+        """How long the load lasts."""
+        return self.clicks / self.rate
+
+
+PROFILES: dict[str, dict[str, Size]] = {
+    "quick": {
+        "clicks-kill9": Size(2_000, 160, kills=10, heal=60),
+        "clicks-kill9-http": Size(1_000, 120, kills=6, heal=60),
+        "embedded-kill9": Size(600, 60, kills=3, heal=60),
+        "broker-outage": Size(2_000, 150, outage=4, heal=60),
+        "broker-and-database-outage": Size(2_000, 150, outage=4, heal=60),
+        "redirect-kill9": Size(2_000, 150, kills=3, outage=5, heal=90),
+    },
+    "full": {
+        "clicks-kill9": Size(50_000, 200, kills=200),
+        "clicks-kill9-http": Size(10_000, 200, kills=40),
+        "embedded-kill9": Size(12_000, 50, kills=50),
+        "broker-outage": Size(18_000, 300, outage=30),
+        "broker-and-database-outage": Size(18_000, 300, outage=30),
+        "redirect-kill9": Size(12_000, 200, kills=20, outage=30),
+    },
+}
