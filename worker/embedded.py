@@ -19,6 +19,7 @@ from config.errors import SettingsError
 from config.settings import Settings
 from models import queue
 from models.database import DATABASE_DOWN, db, sqlite_path
+from models.envelope import MAX_BYTES
 from worker.group_commit import GroupCommit
 from worker.leases import Held, LeaseConsumer
 
@@ -71,19 +72,20 @@ class SqliteBroker(Broker):
         Raises ConnectionClosed when the queue is full; a delayed message or one inside a transaction always fits.
         """
         self._known(message.queue_name)
+        bulk = message.options.pop("fair_key", None) is not None
         self.emit_before("enqueue", message, delay)
         if db.in_transaction():
-            _store(message, delay)
+            _store(message, delay, bulk)
         else:
-            self._store_or_refuse(message, delay)
+            self._store_or_refuse(message, delay, bulk)
         self.emit_after("enqueue", message, delay)
         return message
 
-    def _store_or_refuse(self, message: Message[Any], delay: int | None) -> None:
+    def _store_or_refuse(self, message: Message[Any], delay: int | None, bulk: bool) -> None:
         try:
             if delay is None and queue.is_full(self._most):
                 raise ConnectionClosed(f"the embedded queue holds {self._most} messages")
-            _store(message, delay)
+            _store(message, delay, bulk)
         except DATABASE_DOWN as error:
             raise ConnectionClosed(f"the embedded queue cannot be written ({type(error).__name__})") from error
 
@@ -119,9 +121,12 @@ class SqliteBroker(Broker):
             raise QueueNotFound(queue_name)
 
 
-def _store(message: Message[Any], delay: int | None) -> None:
-    at = now() + timedelta(milliseconds=delay or 0)
-    queue.put(message.queue_name, message.encode(), message.message_id, available_at=at)
+def _store(message: Message[Any], delay: int | None, bulk: bool) -> None:
+    body = message.encode()
+    if len(body) > MAX_BYTES:
+        raise ValueError(f"a message for {message.actor_name} has {len(body)} bytes; pass ids instead of data")
+    at, key = now() + timedelta(milliseconds=delay or 0), message.options.get("dedupe_key")
+    queue.put(message.queue_name, body, message.message_id, available_at=at, dedupe_key=key, bulk=bulk)
 
 
 def _locked(path: Path) -> IO[str]:

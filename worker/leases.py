@@ -46,6 +46,9 @@ class Held:
         with self._lock:
             self._ids.difference_update(ids)
 
+    def __contains__(self, row_id: int) -> bool:
+        return row_id in self._ids
+
     def __len__(self) -> int:
         return len(self._ids)
 
@@ -87,8 +90,10 @@ class LeaseConsumer(Consumer):
         self._held = held
         self._signal = queue.signal(queue_name)
         self._waiting: deque[Leased] = deque()
+        self.ticked_at = monotonic()
 
     def __next__(self) -> MessageProxy | None:
+        self.ticked_at = monotonic()
         try:
             self._held.renew(self._broker.holder)
             seen = self._signal.count
@@ -121,6 +126,12 @@ class LeaseConsumer(Consumer):
             self._bury(leased.id, letter)
             return None
         return LeasedMessage(message.copy(queue_name=self.queue_name), leased, self)
+
+    def begin(self, message: Any) -> bool:
+        """Note that a thread takes this message on; False, and the message goes back, if its queue is paused now."""
+        if self.queue_name in self._broker.paused_queues:
+            self.requeue([message])
+        return message.row_id in self._held
 
     def ack(self, message: Any) -> None:
         """The work is done and committed: forget the row."""
@@ -159,6 +170,8 @@ class LeaseConsumer(Consumer):
 
     def _settle(self, ids: list[int], change: Callable[[], object]) -> None:
         """Change rows, then count them as gone; the library repeats what could not be stored."""
+        if not any(row_id in self._held for row_id in ids):
+            return  # given back before, so it is somebody else's by now
         try:
             change()
         except DATABASE_DOWN as error:

@@ -240,6 +240,32 @@ def test_a_paused_queue_stands_still_and_then_goes_on(bench: Callable[..., Bench
         eventually(lambda: calls.seen == [1])
 
 
+def test_a_message_that_was_given_back_is_not_acknowledged_any_more(bench: Callable[..., Bench]) -> None:
+    made = bench(Calls())
+    made.actor.send(n=1)
+    consumer: Any = made.broker.consume("clicks", prefetch=1, timeout=50)
+    message: Any = next(consumer)
+    assert consumer.begin(message)
+    made.broker.paused_queues.add("clicks")
+    assert not consumer.begin(message)
+    consumer.ack(message)
+    assert (stored(), _leased()) == (1, 0)
+
+
+def test_a_key_that_waits_is_enough(bench: Callable[..., Bench]) -> None:
+    made = bench(Calls())
+    for n in range(3):
+        made.actor.send_with_options(kwargs={"n": n}, dedupe_key="offer-7")
+    assert stored() == 1
+    assert outbox.cancel("offer-7")
+    assert stored() == 0
+
+
+def test_a_message_that_is_too_large_is_refused(bench: Callable[..., Bench]) -> None:
+    with pytest.raises(ValueError, match="pass ids instead of data"):
+        bench(Calls()).actor.send(n="x" * 1024 * 1024)
+
+
 def test_leases_are_renewed_while_work_goes_on(bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "LEASE", timedelta(seconds=0.5))
     monkeypatch.setattr(leases, "RENEW_SECONDS", 0.05)
