@@ -1,0 +1,26 @@
+"""What worker processes count, and the loopback port where it is read."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+_FAST = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600)
+
+CONFIRM_SECONDS = Histogram(
+    "signalbox_publish_confirm_seconds", "Time from writing a message to its confirm", ["role"], buckets=_FAST
+)
+RUNS = Counter("signalbox_task_runs_total", "Attempts to run a task", ["task", "result"])
+DURATION = Histogram("signalbox_task_duration_seconds", "Time of one attempt", ["task", "result"], buckets=_LONG)
+RETRIES = Counter("signalbox_task_retries_total", "Attempts that led to another one", ["task", "result"])
+DEAD = Counter("signalbox_dead_letters_total", "Messages that were given up", ["task"])
+POISON = Counter("signalbox_poison_total", "Messages set aside because they took workers down with them", ["task"])
+ORPHANS = Counter("signalbox_open_transactions_total", "Runs that left a transaction open", ["task"])
+THREADS_ALIVE = Gauge("signalbox_worker_threads_alive", "Threads of this worker that live", ["unit"])
+RSS_BYTES = Gauge("signalbox_worker_rss_bytes", "Memory of this worker", ["unit"])
+
+
+def serve(port: int | None) -> None:
+    """Answer Prometheus on the loopback address; None = off."""
+    if port is not None:
+        start_http_server(port, addr="127.0.0.1")

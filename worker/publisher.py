@@ -1,0 +1,287 @@
+"""The one publishing connection of a process: pipelined publishes, each with a confirm, a deadline and a future."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from enum import StrEnum
+from typing import Any
+
+import pika
+import structlog
+from dramatiq.errors import ConnectionClosed
+from pika.adapters.select_connection import IOLoop
+
+from config.clock import monotonic
+from worker.metrics import CONFIRM_SECONDS
+from worker.queues import QueueType
+from worker.wire import Wire
+
+WINDOW = 500
+TICK = 0.05
+log = structlog.get_logger(__name__)
+
+
+class PublishFailed(ConnectionClosed):
+    """The message was not confirmed; after a lost connection or a passed deadline it may have arrived all the same."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)  # type: ignore[no-untyped-call]
+
+
+class NotConnected(PublishFailed):
+    """There is no connection to the broker; nothing was sent."""
+
+
+class ConfirmTimeout(PublishFailed):
+    """The deadline passed without a confirm."""
+
+
+class ConnectionBlocked(PublishFailed):
+    """The broker takes no messages: a memory or disk alarm."""
+
+
+class PublishRefused(PublishFailed):
+    """The broker refused the message: the queue is full."""
+
+
+class PublishUnroutable(PublishFailed):
+    """The queue does not exist, not even after it was declared again."""
+
+
+class PublisherState(StrEnum):
+    """What the publishing connection is able to do."""
+
+    CONNECTING = "connecting"
+    UP = "up"
+    BLOCKED = "blocked"
+    DOWN = "down"
+    CLOSED = "closed"
+
+
+class Order:
+    """One message on its way to a confirm."""
+
+    __slots__ = ("body", "declared_again", "expires", "future", "queue", "sent_at")
+
+    def __init__(self, queue: str, body: bytes, deadline: float) -> None:
+        self.queue = queue
+        self.body = body
+        self.expires = monotonic() + deadline
+        self.sent_at = 0.0
+        self.declared_again = False
+        self.future: Future[None] = Future()
+        self.future.set_running_or_notify_cancel()  # nobody can take back what the broker may have
+
+
+class ConfirmPublisher:
+    """Publishes from any thread through one connection of its own thread; safe to create before a fork.
+
+    `waits` decides what happens while there is no usable connection: publishes wait for it up to their deadline, or
+    fail at once. Futures are completed on the io thread, so their callbacks must be quick and must not wait.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[pika.connection.Parameters],
+        *,
+        role: str = "worker",
+        queue_type: QueueType = "classic",
+        waits: bool = True,
+        window: int = WINDOW,
+    ) -> None:
+        self.state = PublisherState.CONNECTING
+        self.on_state_change: list[Callable[[PublisherState], object]] = []
+        self._waits = waits
+        self._window = window
+        self._loop = IOLoop()
+        self._wire = Wire(parameters, queue_type, self._loop, self)
+        self._inbox: deque[Order] = deque()
+        self._flight: dict[int, Order] = {}
+        self._awake = False
+        self._watching = False
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._confirm_seconds = CONFIRM_SECONDS.labels(role)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the broker has said that it takes no messages for now."""
+        return self.state is PublisherState.BLOCKED
+
+    def publish(self, queue: str, body: bytes, deadline: float) -> Future[None]:
+        """Hand a message over; the future ends with None once the broker has it safely, or with a PublishFailed."""
+        order = Order(queue, body, deadline)
+        if self.state is PublisherState.CLOSED or (not self._waits and self._is_unusable()):
+            order.future.set_exception(self._why_unusable())
+            return order.future
+        self._inbox.append(order)
+        self._wake()
+        return order.future
+
+    def start(self) -> None:
+        """Begin to connect; publishing does it by itself."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+                self._thread.start()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Wait for the confirms that are under way, fail the rest, end the connection and its thread."""
+        deadline = monotonic() + timeout
+        pending = [order.future for order in [*self._inbox, *list(self._flight.values())]]
+        for future in pending:
+            _wait_quietly(future, deadline - monotonic())
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None:
+            self._loop.add_callback_threadsafe(self._shut)
+            thread.join(max(0.1, deadline - monotonic()))
+        self._change(PublisherState.CLOSED)
+        self._fail_all(NotConnected("the publisher is closed"))
+
+    def _is_unusable(self) -> bool:
+        return self.state is PublisherState.DOWN or self.state is PublisherState.BLOCKED
+
+    def _why_unusable(self) -> PublishFailed:
+        if self.state is PublisherState.BLOCKED:
+            return ConnectionBlocked("the broker takes no messages for now")
+        return NotConnected("there is no connection to the broker")
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            self.start()
+        if not self._awake:  # one wake-up carries everything that gathers until the loop gets to it
+            self._awake = True
+            self._loop.add_callback_threadsafe(self._pump)
+
+    # everything below runs on the io thread
+
+    def _run(self) -> None:
+        self._wire.connect()
+        self._loop.start()
+
+    def _pump(self) -> None:
+        self._awake = False
+        if self._inbox and not self._watching:
+            self._watching = True
+            self._loop.call_later(TICK, self._expire)
+        if self.state is not PublisherState.UP:
+            if not self._waits and self._is_unusable():
+                self._fail_all(self._why_unusable())
+            return
+        while self._inbox and len(self._flight) < self._window and self._wire.is_open:
+            self._send(self._inbox.popleft())
+
+    def _send(self, order: Order) -> None:
+        order.sent_at = monotonic()
+        if order.expires <= order.sent_at:
+            _fail(order, ConfirmTimeout("the deadline passed before the message could be sent"))
+        else:
+            self._flight[self._wire.send(order.queue, order.body)] = order
+
+    def _expire(self) -> None:
+        now = monotonic()
+        for order in [order for order in self._inbox if order.expires <= now]:
+            self._inbox.remove(order)
+            _fail(order, self._why_unusable() if self._is_unusable() else ConfirmTimeout("the message was not sent"))
+        for order in self._flight.values():
+            if order.expires <= now and not order.future.done():
+                _fail(order, ConfirmTimeout("the broker did not confirm in time"))
+        self._watching = bool(self._inbox) or any(not order.future.done() for order in self._flight.values())
+        if self._watching:
+            self._loop.call_later(TICK, self._expire)
+
+    def _shut(self) -> None:
+        self._wire.close()
+
+    def opened(self) -> None:
+        """The connection is ready."""
+        self._change(PublisherState.UP)
+        self._pump()
+
+    def lost(self, error: BaseException) -> None:
+        """The connection could not be opened, or is gone with everything that was not confirmed."""
+        self._change(PublisherState.DOWN)
+        self._fail_flight(PublishFailed(f"the connection was lost: {type(error).__name__}"))
+        if not self._waits:
+            self._fail_all(self._why_unusable())
+
+    def blocked_by_broker(self) -> None:
+        """An alarm: nothing that is under way will be confirmed before it ends."""
+        self._change(PublisherState.BLOCKED)
+        error = ConnectionBlocked("the broker takes no messages for now")
+        for order in self._flight.values():
+            _fail(order, error)
+        if not self._waits:
+            self._fail_all(error)
+
+    def unblocked(self) -> None:
+        """The alarm is over."""
+        self.opened()
+
+    def returned(self, tag: int) -> None:
+        """The message has no queue: declare it and try once more; the confirm that follows is for the first try."""
+        order = self._flight.get(tag)
+        if order is None or order.future.done():
+            return
+        self._wire.forget(order.queue)
+        if order.declared_again:
+            _fail(order, PublishUnroutable(f"the queue {order.queue} does not exist"))
+            return
+        again = Order(order.queue, order.body, 0)
+        again.future, again.expires, again.declared_again = order.future, order.expires, True
+        order.future = Future()
+        self._inbox.appendleft(again)
+
+    def confirmed(self, tag: int, multiple: bool, taken: bool) -> None:
+        """The broker has this message, or refuses it; `multiple` speaks of all earlier ones as well."""
+        tags = [earlier for earlier in self._flight if earlier <= tag] if multiple else [tag]
+        now = monotonic()
+        for each in tags:
+            order = self._flight.pop(each, None)
+            if order is not None:
+                self._settle(order, taken, now)
+        if self._inbox:
+            self._pump()
+
+    def _settle(self, order: Order, taken: bool, now: float) -> None:
+        self._confirm_seconds.observe(now - order.sent_at)
+        if order.future.done():
+            return
+        if taken:
+            order.future.set_result(None)
+        else:
+            _fail(order, PublishRefused(f"the broker refused a message for {order.queue}"))
+
+    def _fail_flight(self, error: PublishFailed) -> None:
+        flight, self._flight = self._flight, {}
+        for order in flight.values():
+            _fail(order, error)
+
+    def _fail_all(self, error: PublishFailed) -> None:
+        self._fail_flight(error)
+        while self._inbox:
+            _fail(self._inbox.popleft(), error)
+
+    def _change(self, state: PublisherState) -> None:
+        if state is self.state:
+            return
+        self.state = state
+        log.info("publisher_changed", state=state.value)
+        for hook in self.on_state_change:
+            hook(state)
+
+
+def _fail(order: Order, error: PublishFailed) -> None:
+    if not order.future.done():
+        order.future.set_exception(error)
+
+
+def _wait_quietly(future: Future[Any], seconds: float) -> None:
+    try:
+        future.exception(max(0.0, seconds))
+    except TimeoutError:
+        return
