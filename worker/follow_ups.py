@@ -15,7 +15,7 @@ from dramatiq import Message
 
 from config.clock import now
 from models import outbox
-from models.database import DATABASE_DOWN, db, disconnect, drop_connection, ensure_connection, safe_after_commit
+from models.database import DATABASE_DOWN, db, disconnect, drop_connection, ensure_connection, fetch, safe_after_commit
 from worker.encoder import encoded
 from worker.publisher import ConfirmPublisher
 
@@ -24,12 +24,22 @@ HEAD_START = timedelta(seconds=2)
 log = structlog.get_logger(__name__)
 
 
+class _Written(threading.local):
+    """What this thread wrote in its open transaction."""
+
+    transaction: object = None
+
+    def __init__(self) -> None:
+        self.rows: dict[int, tuple[str, bytes]] = {}
+
+
 class FollowUps:
     """The writer's end of the outbox."""
 
     def __init__(self, publisher: ConfirmPublisher, confirm_seconds: float) -> None:
         self._publisher = publisher
         self._confirm_seconds = confirm_seconds
+        self._written = _Written()
         self._done: SimpleQueue[int | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -37,11 +47,10 @@ class FollowUps:
     def put(self, message: Message[Any], *, delay: timedelta | None = None, fair_key: str | None = None) -> None:
         """Store a message in the open transaction, or in one of its own; due after `delay`, bulk with a `fair_key`."""
         body = encoded(message)
-        # what a savepoint takes back must not be published, and peewee tells of the outermost commit only
-        at_once = delay is None and fair_key is None and db.transaction_depth() == 1
+        at_once = delay is None and fair_key is None and db.in_transaction()
         row_id = store(message, body, HEAD_START if at_once else delay or timedelta(), fair_key=fair_key)
         if at_once and row_id is not None:
-            safe_after_commit(partial(self._publish, row_id, message.queue_name, body))
+            self._note(row_id, message.queue_name, body)
 
     def close(self) -> None:
         """Delete what is confirmed so far and end; the relay finds the rest."""
@@ -51,9 +60,20 @@ class FollowUps:
             self._done.put(None)
             thread.join(5)
 
-    def _publish(self, row_id: int, queue: str, body: bytes) -> None:
-        future = self._publisher.publish(queue, body, self._confirm_seconds)
-        future.add_done_callback(partial(self._landed, row_id))
+    def _note(self, row_id: int, queue: str, body: bytes) -> None:
+        """Publish this row after the commit, together with the others of this transaction."""
+        written, transaction = self._written, db.top_transaction()
+        if written.transaction is not transaction:
+            written.transaction, written.rows = transaction, {}
+            safe_after_commit(partial(self._publish, written.rows))
+        written.rows[row_id] = (queue, body)
+
+    def _publish(self, rows: dict[int, tuple[str, bytes]]) -> None:
+        self._written.transaction = None
+        # a savepoint may have taken rows back, which the outermost commit does not tell
+        for (row_id,) in fetch("select id from outbox where id = any(%s)", (list(rows),)):
+            future = self._publisher.publish(*rows[row_id], self._confirm_seconds)
+            future.add_done_callback(partial(self._landed, row_id))
 
     def _landed(self, row_id: int, future: Future[None]) -> None:
         if future.exception() is None:

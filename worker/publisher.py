@@ -96,8 +96,9 @@ class ConfirmPublisher:
         self.on_state_change: list[Callable[[PublisherState], object]] = []
         self._waits = waits
         self._window = window
-        self._loop = IOLoop()
-        self._wire = Wire(parameters, queue_type, self._loop, self)
+        self._connection_options = (list(parameters), queue_type)
+        self._loop: IOLoop
+        self._wire: Wire
         self._inbox: deque[Order] = deque()
         self._flight: dict[int, Order] = {}
         self._awake = False
@@ -124,7 +125,9 @@ class ConfirmPublisher:
     def start(self) -> None:
         """Begin to connect; publishing does it by itself."""
         with self._lock:
-            if self._thread is None:
+            if self._thread is None and self.state is not PublisherState.CLOSED:
+                self._loop = IOLoop()
+                self._wire = Wire(*self._connection_options, self._loop, self)
                 self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
                 self._thread.start()
 
@@ -136,10 +139,10 @@ class ConfirmPublisher:
             _wait_quietly(future, deadline - monotonic())
         with self._lock:
             thread, self._thread = self._thread, None
+            self._change(PublisherState.CLOSED)
         if thread is not None:
-            self._loop.add_callback_threadsafe(self._shut)
-            thread.join(max(0.1, deadline - monotonic()))
-        self._change(PublisherState.CLOSED)
+            self._loop.add_callback_threadsafe(self._wire.close)
+            thread.join(max(1.0, deadline - monotonic()))
         self._fail_all(NotConnected("the publisher is closed"))
 
     def _is_unusable(self) -> bool:
@@ -153,7 +156,9 @@ class ConfirmPublisher:
     def _wake(self) -> None:
         if self._thread is None:
             self.start()
-        if not self._awake:  # one wake-up carries everything that gathers until the loop gets to it
+        if (
+            not self._awake and self._thread is not None
+        ):  # one wake-up carries all that gathers until the loop gets to it
             self._awake = True
             self._loop.add_callback_threadsafe(self._pump)
 
@@ -162,6 +167,7 @@ class ConfirmPublisher:
     def _run(self) -> None:
         self._wire.connect()
         self._loop.start()
+        self._loop.close()
 
     def _pump(self) -> None:
         self._awake = False
@@ -193,9 +199,6 @@ class ConfirmPublisher:
         self._watching = bool(self._inbox) or any(not order.future.done() for order in self._flight.values())
         if self._watching:
             self._loop.call_later(TICK, self._expire)
-
-    def _shut(self) -> None:
-        self._wire.close()
 
     def opened(self) -> None:
         """The connection is ready."""
@@ -267,7 +270,7 @@ class ConfirmPublisher:
             _fail(self._inbox.popleft(), error)
 
     def _change(self, state: PublisherState) -> None:
-        if state is self.state:
+        if state is self.state or self.state is PublisherState.CLOSED:
             return
         self.state = state
         log.info("publisher_changed", state=state.value)
