@@ -1,0 +1,1 @@
+"""The queue library's traps, on a real broker and a real database."""

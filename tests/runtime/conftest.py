@@ -1,0 +1,104 @@
+"""A broker with tasks of the test's own, and workers that end with the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import sleep
+from typing import Any
+
+import pytest
+from dramatiq import Worker
+
+from bench.environment import Rabbit
+from config import catalog
+from config.catalog import Area, Retry, Task
+from config.clock import monotonic
+from config.settings import Settings
+from models.database import disconnect
+from models.runtime import DeadLetter
+from tests.conftest import SettingsEnv
+from worker import actor as actors
+from worker import consumers
+from worker.broker import HardenedRabbitmqBroker, make_broker
+
+QUEUE = "jobs"
+
+
+def eventually(condition: Callable[[], object], seconds: float = 20.0, what: str = "the condition") -> Any:
+    """The first true value of the condition."""
+    deadline = monotonic() + seconds
+    while not (value := condition()):
+        assert monotonic() < deadline, f"{what} did not come true within {seconds} s"
+        sleep(0.02)
+    return value
+
+
+class Stage:
+    """A connected process in miniature: settings, broker, tasks, workers."""
+
+    def __init__(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.settings = settings
+        self._monkeypatch = monkeypatch
+        made = make_broker(self.settings, "worker")
+        assert isinstance(made, HardenedRabbitmqBroker)
+        self.broker = made
+        self._workers: list[Worker] = []
+
+    def task(self, function: Callable[..., Any], **row: Any) -> Any:
+        """Put a row into the catalog and declare its actor."""
+        defaults: dict[str, Any] = {"queue": QUEUE, "area": Area.SHARED, "seconds": 30, "retry": Retry(0)}
+        self._monkeypatch.setitem(catalog.TASKS, function.__name__, Task(function.__name__, **(defaults | row)))
+        return actors.actor(function)
+
+    def work(self, *, threads: int = 4, queues: tuple[str, ...] = (QUEUE,)) -> Worker:
+        """A worker in threads of this process."""
+        worker = Worker(self.broker, queues=set(queues), worker_threads=threads, worker_timeout=100)
+        worker.start()
+        self._workers.append(worker)
+        return worker
+
+    def counts(self, queue: str = QUEUE) -> tuple[int, int, int]:
+        """Ready messages of the main, the delay and the dead-letter queue."""
+        counts: tuple[int, int, int] = self.broker.get_queue_message_counts(queue)
+        return counts
+
+    def dead(self) -> list[DeadLetter]:
+        """The dead letters in the database."""
+        return list(DeadLetter.select())
+
+    def close(self) -> None:
+        """Stop everything."""
+        for worker in self._workers:
+            worker.stop(5000)
+        self.broker.close()
+
+
+@pytest.fixture
+def stage(
+    postgres_database: Any, rabbitmq_url: str, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stage]:
+    """RabbitMQ and PostgreSQL, no actors but the test's own."""
+    with staged(settings_env(RABBITMQ_URL=rabbitmq_url), monkeypatch) as made:
+        yield made
+
+
+@contextmanager
+def staged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """A stage on these settings."""
+    monkeypatch.setattr(actors, "ACTORS", {})
+    monkeypatch.setattr(actors, "_current", [])
+    monkeypatch.setattr(consumers, "RECONNECT_JITTER", 0.1)
+    monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.2)
+    made = Stage(settings, monkeypatch)
+    try:
+        yield made
+    finally:
+        made.close()
+        disconnect()
+
+
+@pytest.fixture
+def server(rabbitmq_server: Rabbit) -> Rabbit:
+    """The node itself, to be hurt."""
+    return rabbitmq_server
