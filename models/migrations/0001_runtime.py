@@ -12,6 +12,7 @@ create table outbox (
     created_at {instant} not null,
     unique (message_id, attempt));
 create index outbox_due on outbox (available_at, id) where fair_key is null;
+create index outbox_fair on outbox (fair_key, available_at, id) where fair_key is not null;
 
 create table dead_letter (
     id {serial}, message_id {uuid} not null, attempt integer not null default 0, task text not null,

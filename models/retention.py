@@ -1,0 +1,39 @@
+"""Old rows of the runtime go in small steps, so that no statement holds locks for long."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from config.clock import now
+from models.database import execute
+from models.dead_letters import forget_settled
+from models.fields import bind
+
+TASK_RUN_DAYS = 30
+SCHEDULE_RUN_DAYS = 90
+_STEP = 5000
+_TASK_RUNS = "delete from task_run where id in (select id from task_run where started_at < %s limit %s)"
+_SCHEDULE_RUNS = "delete from schedule_run where id in (select id from schedule_run where due_at < %s limit %s)"
+_CANCELS = (
+    "delete from message_cancel where message_id in (select message_id from message_cancel where at < %s limit %s)"
+)
+_CRASHES = "delete from poison where message_id in (select message_id from poison where at < %s limit %s)"
+
+
+def forget_old(dead_letter_days: int) -> int:
+    """Delete runs and marks of old messages, and dead letters settled more than so many days ago; how many rows."""
+    return (
+        _in_steps(_TASK_RUNS, TASK_RUN_DAYS)
+        + _in_steps(_SCHEDULE_RUNS, SCHEDULE_RUN_DAYS)
+        + _in_steps(_CANCELS, TASK_RUN_DAYS)
+        + _in_steps(_CRASHES, TASK_RUN_DAYS)
+        + forget_settled(now() - timedelta(days=dead_letter_days))
+    )
+
+
+def _in_steps(sql: str, days: int) -> int:
+    before, total, gone = bind(now() - timedelta(days=days)), 0, _STEP
+    while gone == _STEP:
+        gone = execute(sql, (before, _STEP))
+        total += gone
+    return total
