@@ -70,7 +70,7 @@ def _run(names: Sequence[str], options: argparse.Namespace) -> int:
 def _attempt(scenario: Scenario, kept: Servers | None, folder: Path, options: argparse.Namespace) -> Result:
     """Run and judge one scenario; whatever goes wrong on the way is no verdict, never a pass."""
     folder.mkdir(parents=True, exist_ok=True)
-    size = PROFILES[options.profile].get(scenario.name) or PROFILES["quick"]["clicks-kill9"]
+    size = PROFILES[options.profile][scenario.name]
     try:
         trial = Trial(scenario.name, options.seed, size, _ground(scenario, kept, folder.resolve()), folder.resolve())
         scenario.run(trial)

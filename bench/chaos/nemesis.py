@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Protocol
-
-import orjson
 
 from bench.chaos.plan import Act, Do
 from bench.system import Process, System
@@ -40,6 +37,21 @@ class Deed:
     age: float = 0.0
 
 
+class Hunter(Protocol):
+    """Whoever carries a plan out while the load is running."""
+
+    deeds: list[Deed]
+
+    def start(self) -> None:
+        """Begin."""
+
+    def join(self) -> None:
+        """Wait until the plan is done; raises what went wrong."""
+
+    def cancel(self) -> None:
+        """Do nothing more."""
+
+
 class Nemesis:
     """Works through the acts in a thread of its own; a killed process is started again at once."""
 
@@ -68,15 +80,8 @@ class Nemesis:
     def cancel(self) -> None:
         """Do nothing more; whatever is stopped stays so."""
         self._ended.set()
-        self._thread.join()
-
-    def found(self, do: Do) -> int:
-        """How many deeds of this kind found their target."""
-        return sum(deed.found for deed in self.deeds if deed.do is do)
-
-    def save(self, path: Path) -> None:
-        """One line per deed."""
-        path.write_bytes(b"".join(orjson.dumps(asdict(deed)) + b"\n" for deed in self.deeds))
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         try:

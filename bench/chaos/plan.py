@@ -15,6 +15,7 @@ class Do(StrEnum):
     """What is done to a target."""
 
     KILL9 = "kill9"
+    CRASH = "crash"
     STOP = "stop"
     START = "start"
 
@@ -48,6 +49,14 @@ def _groups(number: int, targets: Sequence[str], together_every: int) -> list[tu
         groups.append(group)
         left -= len(group)
     return groups
+
+
+def crashes(seed: int, number: int, windows: Sequence[str], *, latest: int = 12) -> list[Act]:
+    """So many lives, each of which ends at the nth passage of its window; every window gets the same share."""
+    dice = Random(seed)
+    chosen = [windows[place % len(windows)] for place in range(number)]
+    dice.shuffle(chosen)
+    return [Act(0.0, Do.CRASH, (f"{window}:{dice.randint(1, latest)}",)) for window in chosen]
 
 
 def outage(first: float, seconds: float, targets: Sequence[str]) -> list[Act]:

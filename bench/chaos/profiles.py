@@ -25,6 +25,9 @@ PROFILES: dict[str, dict[str, Size]] = {
     "quick": {
         "clicks-kill9": Size(2_000, 160, kills=10, heal=60),
         "clicks-kill9-http": Size(1_000, 120, kills=6, heal=60),
+        "clicks-failpoints": Size(2_400, 150, kills=12, heal=60),
+        "ack-first": Size(1_500, 150, kills=4, heal=20),
+        "new-ids": Size(1_500, 150, kills=4, heal=20),
         "embedded-kill9": Size(600, 60, kills=3, heal=60),
         "broker-outage": Size(2_000, 150, outage=4, heal=60),
         "broker-and-database-outage": Size(2_000, 150, outage=4, heal=60),
@@ -33,6 +36,9 @@ PROFILES: dict[str, dict[str, Size]] = {
     "full": {
         "clicks-kill9": Size(50_000, 200, kills=200),
         "clicks-kill9-http": Size(10_000, 200, kills=40),
+        "clicks-failpoints": Size(50_000, 200, kills=240),
+        "ack-first": Size(1_500, 150, kills=4, heal=20),
+        "new-ids": Size(1_500, 150, kills=4, heal=20),
         "embedded-kill9": Size(12_000, 50, kills=50),
         "broker-outage": Size(18_000, 300, outage=30),
         "broker-and-database-outage": Size(18_000, 300, outage=30),

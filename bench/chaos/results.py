@@ -23,10 +23,8 @@ from bench.report import table
 from config.clock import now
 
 _PACKAGES = ("dramatiq", "pika", "peewee", "psycopg2-binary", "granian")
-COLUMNS = (
-    "scenario", "verdict", "kills", "attempted", "acknowledged", "recovered", "lost", "doubled", "unexpected",
-    "p50 ms", "p99 ms", "healed s",
-)  # fmt: skip
+COUNTS = ("attempted", "acknowledged", "recovered", "lost", "duplicated", "unexpected")
+COLUMNS = ("scenario", "verdict", "kills", *COUNTS, "p50 ms", "p99 ms", "healed s")
 
 
 @dataclass
@@ -51,13 +49,10 @@ class Result:
 
     def row(self) -> dict[str, Any]:
         """Its line of the table."""
-        clicks = self.clicks
-        words = (
-            self.name, self.word(), self.faults.get("kill9"), clicks.get("attempted"), clicks.get("acknowledged"),
-            clicks.get("recovered"), clicks.get("lost"), clicks.get("duplicated"), clicks.get("unexpected"),
-            self.latency_ms.get("redirect_p50"), self.latency_ms.get("redirect_p99"), self.healed_in_s,
-        )  # fmt: skip
-        return dict(zip(COLUMNS, words, strict=True))
+        died = self.faults.get("kill9", 0) + self.faults.get("crash", 0)
+        clicks = [self.clicks.get(name) for name in COUNTS]
+        latency = (self.latency_ms.get("redirect_p50"), self.latency_ms.get("redirect_p99"))
+        return dict(zip(COLUMNS, (self.name, self.word(), died, *clicks, *latency, self.healed_in_s), strict=True))
 
     def word(self) -> str:
         """The verdict in a word or two."""
@@ -71,14 +66,13 @@ class Result:
 def evaluate(trial: Trial, scenario: Scenario) -> Result:
     """Judge a finished trial by its journal and the stored rows."""
     record, verdict, violations = trial.judge()
-    assert trial.nemesis is not None
-    deeds = [deed for deed in trial.nemesis.deeds if deed.do in (Do.KILL9, Do.START)]
+    deeds = [deed for deed in trial.deeds if deed.do is not Do.STOP]
     recovery = facts.recovery_seconds(trial.ground, record.started, deeds)
     bad = len(verdict.lost)
     return Result(
         trial.name,
         valid=True,
-        faults={do.value: trial.nemesis.found(do) for do in Do},
+        faults={do.value: trial.found(do) for do in Do},
         clicks={
             "attempted": verdict.attempted, "acknowledged": verdict.acknowledged, "recovered": len(verdict.recovered),
             "lost": bad, "duplicated": len(verdict.duplicated), "unexpected": len(verdict.unexpected),
@@ -92,7 +86,7 @@ def evaluate(trial: Trial, scenario: Scenario) -> Result:
         notes=trial.notes,
         upper_bound_loss_rate_95=round(3 / max(1, verdict.acknowledged), 8) if not bad else 1.0,
         missed_goals=scenario.goals(trial, record),
-        stories=stories(verdict, record, facts.rows(trial.ground), trial.nemesis.deeds),
+        stories=stories(verdict, record, facts.rows(trial.ground), trial.deeds),
         violations=listed(violations),
     )  # fmt: skip
 
@@ -112,9 +106,8 @@ def _latency(record: Record, trial: Trial) -> dict[str, float]:
 
 def _away(trial: Trial) -> tuple[float, float] | None:
     """When servers were away: from the first stop to the end of the last start."""
-    assert trial.nemesis is not None
-    stops = [deed.t for deed in trial.nemesis.deeds if deed.do is Do.STOP]
-    starts = [deed.t + deed.took for deed in trial.nemesis.deeds if deed.do is Do.START]
+    stops = [deed.t for deed in trial.deeds if deed.do is Do.STOP]
+    starts = [deed.t + deed.took for deed in trial.deeds if deed.do is Do.START]
     return (min(stops), max(starts)) if stops and starts else None
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from bench import journal
 from bench.chaos import checker, facts, plan
-from bench.chaos.nemesis import Nemesis, Server
+from bench.chaos.nemesis import Deed, Hunter
 from bench.chaos.plan import Act, Do
 from bench.chaos.profiles import Size
 from bench.load import write_requests
@@ -49,27 +51,33 @@ class Trial:
 
     def __post_init__(self) -> None:
         self._visits: dict[int, Visit] = {}
-        self.nemesis: Nemesis | None = None
+        self.deeds: list[Deed] = []
+        self.journal_path.unlink(missing_ok=True)
 
     @property
     def journal_path(self) -> Path:
         """Where the visitors' journal is."""
         return self.folder / "journal.txt"
 
-    def strike(self, system: System, acts: Sequence[Act], servers: dict[str, Server] | None = None) -> None:
-        """Send the load, carry the plan out meanwhile, and wait for both."""
+    def strike(self, acts: Sequence[Act], hunter: Callable[[Callable[[], float]], Hunter]) -> None:
+        """Send the load, let the hunter carry the plan out meanwhile, and wait for both.
+
+        `hunter` is made of the clock that the plan counts on.
+        """
         plan.save(self.folder / "plan.json", self.seed, acts)
         child = self._start_load()
         zero = _first_line(self.journal_path, child)
-        self.nemesis = Nemesis(acts, system, servers or {}, lambda: time.time() - zero)
-        self.nemesis.start()
+        chosen = hunter(lambda: time.time() - zero)
+        chosen.start()
         try:
             self._wait_for_load(child)
-            self.nemesis.join()
+            chosen.join()
         finally:
             child.kill()
-            self.nemesis.cancel()
-            self.nemesis.save(self.folder / "deeds.jsonl")
+            chosen.cancel()
+            self.deeds = sorted(chosen.deeds, key=lambda deed: deed.t)
+            lines = (orjson.dumps(asdict(deed)) + b"\n" for deed in self.deeds)
+            (self.folder / "deeds.jsonl").write_bytes(b"".join(lines))
 
     def _start_load(self) -> subprocess.Popen[bytes]:
         self._visits = {
@@ -106,9 +114,8 @@ class Trial:
 
     def require_faults(self, acts: Sequence[Act]) -> None:
         """Raise NoVerdict unless every planned fault found its target."""
-        assert self.nemesis is not None
         planned = sum(len(act.targets) for act in acts)
-        found = sum(deed.found for deed in self.nemesis.deeds)
+        found = sum(deed.found for deed in self.deeds)
         if found < planned:
             raise NoVerdict(f"{planned} faults were planned, {found} found a target")
 
@@ -126,13 +133,9 @@ class Trial:
         finally:
             disconnect()
 
-    def visit(self, number: int) -> Visit:
-        """The visit of this number."""
-        return self._visits[number]
-
-    def kills(self) -> int:
-        """SIGKILLs that found a process."""
-        return self.nemesis.found(Do.KILL9) if self.nemesis else 0
+    def found(self, do: Do) -> int:
+        """How many deeds of this kind found their target."""
+        return sum(deed.found for deed in self.deeds if deed.do is do)
 
 
 def _first_line(path: Path, child: subprocess.Popen[bytes]) -> float:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from bench.chaos import sandboxed
 from bench.chaos.intake import intake_paths
-from bench.chaos.nemesis import Server
-from bench.chaos.plan import Act, kills, outage
+from bench.chaos.nemesis import Nemesis, Server
+from bench.chaos.plan import Act, crashes, kills, outage
+from bench.chaos.reaper import Reaper
 from bench.chaos.run import Trial
+from bench.chaos.sabotage import WINDOWS
 from bench.journal import Record, quantile
 from bench.servers.kept import free_ports
 from bench.stage import Stage
-from bench.system import System
+from bench.system import Process, System
 
 WORKERS = ("worker-1", "worker-2")
 OUTAGE_P99_MS = 300
 _BEFORE_OUTAGE = 3.0
+_CLICKS = ("worker", "--lane", "clicks")
 _OTHER_LANES = ("--lane", "retry", "--lane", "jobs", "--lane", "periodic", "--lane", "saving")
 
 
@@ -34,13 +38,11 @@ class Scenario:
     variables: Callable[[], dict[str, str]] = field(default=dict)
 
 
-def _production(trial: Trial, system: System, *, breakage: str = "") -> int:
+def _production(trial: Trial, system: System, workers: Sequence[str] = WORKERS) -> int:
     """Start every process of production; the port on which the redirect tells its counters."""
     metrics = free_ports(1)[0]
-    module = "bench.chaos.broken" if breakage else "cli.main"
-    words = (breakage,) if breakage else ()
-    for name in WORKERS:
-        system.start(name, *words, "worker", "--lane", "clicks", module=module)
+    for name in workers:
+        system.start(name, *_CLICKS)
     system.start("worker-other", "worker", *_OTHER_LANES)
     system.start("relay", "relay")
     system.start("scheduler", "scheduler")
@@ -50,11 +52,11 @@ def _production(trial: Trial, system: System, *, breakage: str = "") -> int:
     return metrics
 
 
-def clicks_kill9(trial: Trial, *, breakage: str = "") -> None:
+def clicks_kill9(trial: Trial) -> None:
     """Two workers of the clicks lane are killed in turn, now and then both."""
     acts = kills(trial.seed, trial.size.kills, trial.size.seconds, WORKERS, together_every=5)
     with trial.ground.system() as system:
-        _production(trial, system, breakage=breakage)
+        _production(trial, system)
         _strike_and_heal(trial, system, acts)
 
 
@@ -66,6 +68,25 @@ def clicks_kill9_http(trial: Trial) -> None:
         _production(trial, system)
         _strike_and_heal(trial, system, acts)
         sandboxed.compare(trial)
+
+
+def clicks_failpoints(trial: Trial, *, windows: Sequence[str] = tuple(WINDOWS), breakage: str = "") -> None:
+    """Each worker kills itself in a window between two steps, and its successor in another one."""
+    acts = crashes(trial.seed, trial.size.kills, windows)
+    broken = ("--break", breakage) if breakage else ()
+    with trial.ground.system() as system:
+        sandboxed.start(trial, system)
+        _production(trial, system, workers=())
+
+        def start(name: str, crash: str) -> Process:
+            dying = ("--crash", crash) if crash else ()
+            return system.start(name, *dying, *broken, *_CLICKS, module="bench.chaos.sabotage")
+
+        trial.strike(acts, partial(Reaper, acts, WORKERS, system, start))
+        trial.heal(system)
+        trial.require_faults(acts)
+        sandboxed.compare(trial)
+        trial.notes["windows"] = dict(Counter(deed.target.partition(":")[0] for deed in trial.deeds))
 
 
 def embedded_kill9(trial: Trial) -> None:
@@ -100,7 +121,7 @@ def redirect_kill9(trial: Trial) -> None:
 def _strike_and_heal(
     trial: Trial, system: System, acts: Sequence[Act], servers: dict[str, Server] | None = None
 ) -> None:
-    trial.strike(system, acts, servers)
+    trial.strike(acts, partial(Nemesis, acts, system, servers or {}))
     trial.heal(system)
     trial.require_faults(acts)
 
@@ -136,6 +157,10 @@ SCENARIOS: dict[str, Scenario] = {
             "clicks-kill9-http", "the same, AdLoad over HTTP", clicks_kill9_http, everybody_was_answered,
             variables=sandboxed.variables,
         ),
+        Scenario(
+            "clicks-failpoints", "workers die between two steps", clicks_failpoints, everybody_was_answered,
+            variables=sandboxed.variables,
+        ),
         Scenario("embedded-kill9", "the whole embedded product killed", embedded_kill9, nothing_more, embedded=True),
         Scenario(
             "broker-outage", "RabbitMQ away under load", partial(stopped, names=("broker",)), answered_in_time,
@@ -148,12 +173,16 @@ SCENARIOS: dict[str, Scenario] = {
     )
 }  # fmt: skip
 
-# builds with one promise taken out, each of which the named check must catch
+# builds with one promise taken out, each of which the count must catch
 BROKEN: dict[str, Scenario] = {
-    "ack_first": Scenario(
-        "ack_first", "workers acknowledge before they work", partial(clicks_kill9, breakage="ack_first"), nothing_more
+    "ack-first": Scenario(
+        "ack-first", "broken on purpose: messages are acknowledged before they are worked on",
+        partial(clicks_failpoints, windows=("deciding",), breakage="ack_first"), nothing_more,
+        variables=sandboxed.variables,
     ),
-    "new_ids": Scenario(
-        "new_ids", "a delivery gets click ids of its own", partial(clicks_kill9, breakage="new_ids"), nothing_more
+    "new-ids": Scenario(
+        "new-ids", "broken on purpose: each delivery of a click gets an id of its own",
+        partial(clicks_failpoints, windows=("recorded",), breakage="new_ids"), nothing_more,
+        variables=sandboxed.variables,
     ),
-}
+}  # fmt: skip
