@@ -15,6 +15,7 @@ from models import outbox, schedule
 from models.database import db
 from models.envelope import encode_message
 from models.schedule import Entry
+from scheduler import metrics
 from scheduler.clock import trigger_of
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,14 @@ def _fire(entry: Entry) -> int:
         _write_off(entry, split.missed)
     fired = sum(_enqueue(entry, due_at, at) for due_at in split.fire)
     schedule.advance(entry.task, due[-1])
+    _count(entry.task, fired, len(split.missed), at - due[-1])
     return fired
+
+
+def _count(task: str, fired: int, missed: int, late: timedelta) -> None:
+    metrics.FIRED.labels(task).inc(fired)
+    metrics.MISSED.labels(task).inc(missed)
+    metrics.LATE_SECONDS.labels(task).set(late.total_seconds())
 
 
 def _write_off(entry: Entry, missed: list[datetime]) -> None:

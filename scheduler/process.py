@@ -20,16 +20,20 @@ from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from config import catalog, clock
-from config.settings import Settings
+from config.settings import Settings, get_settings
 from models import schedule
 from models.database import DATABASE_DOWN, connect, disconnect, drop_connection, ensure_connection
+from models.migrate import require_current
+from models.retention import forget_old
 from models.schedule import Entry
+from scheduler import metrics
 from scheduler.clock import BadSpec, Due, Interval, trigger_of
 from scheduler.firing import fire_due
 
 log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 30
+RETENTION_SECONDS = 3600
 FROZEN_AFTER_MS = 10_000
 _SILENT = timedelta(days=1)
 
@@ -63,6 +67,7 @@ class Timer:
 
     def _heartbeat(self) -> None:
         schedule.beat(self._instance, self._started_at)
+        metrics.LAST_BEAT.set_to_current_time()
         at = schedule.database_now()
         for entry in schedule.entries():
             if self._versions.get(entry.task) != entry.version:
@@ -151,8 +156,13 @@ class Pulse(threading.Thread):
 
 
 def run(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; a frozen process loses its row lock after ten seconds."""
+    """Run until SIGTERM or SIGINT; a frozen process loses its row lock after ten seconds.
+
+    Raises SchemaError unless the database has exactly this version's schema.
+    """
     connect(settings, role="scheduler", idle_ms=FROZEN_AFTER_MS)
+    require_current()
+    metrics.serve(settings.metrics_port)
     scheduler = BlockingScheduler(**_options())
     pulse = _prepare(scheduler)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -167,8 +177,14 @@ def start_background() -> Pulse:
     """The same timer beside other work, on the handle that is already connected; end it with `stop` and `join`."""
     scheduler = BackgroundScheduler(**_options())
     pulse = _prepare(scheduler)
+    # without a relay nobody else forgets old rows
+    scheduler.add_job(_forget_old, Interval(RETENTION_SECONDS), id="_retention", next_run_time=clock.now())
     scheduler.start()
     return pulse
+
+
+def _forget_old() -> None:
+    _guarded(lambda: log.info("old_rows_forgotten", rows=forget_old(get_settings().dead_letter_days)))
 
 
 def _prepare(scheduler: BaseScheduler) -> Pulse:

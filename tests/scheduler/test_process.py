@@ -19,10 +19,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from config import catalog, clock
 from models import schedule
 from models.database import execute, fetch
+from models.migrate import SchemaError
 from scheduler import process
 from scheduler.clock import Interval
 from scheduler.process import Pulse, Timer
-from tests.conftest import REQUIRED
+from tests.conftest import REQUIRED, SettingsEnv
 
 TICK = "finish_pending_clicks"
 
@@ -173,6 +174,17 @@ def test_heartbeats_of_the_long_gone_are_dropped(database: Any) -> None:
     with background():
         eventually(lambda: fetch("select count(*) from scheduler_heartbeat where instance <> 'old'")[0][0] == 1)
     assert fetch("select count(*) from scheduler_heartbeat where instance = 'old'")[0][0] == 0
+
+
+def test_without_a_relay_the_timer_forgets_old_rows(database: Any) -> None:
+    execute("insert into task_run (task, started_at) values ('a', '2020-01-01T00:00:00.000000Z')")
+    with background():
+        eventually(lambda: fetch("select count(*) from task_run")[0][0] == 0)
+
+
+def test_a_database_that_is_not_migrated_is_refused(settings_env: SettingsEnv, empty_database_url: str) -> None:
+    with pytest.raises(SchemaError, match="signalbox migrate"):
+        process.run(settings_env(DATABASE_URL=empty_database_url))
 
 
 def test_a_clock_set_back_does_not_make_the_timer_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
