@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from models.database import db
 from models.runtime import Outbox
 from tests.runtime.conftest import Stage, eventually
@@ -33,9 +31,9 @@ def test_a_message_of_a_rolled_back_transaction_is_never_published(stage: Stage)
         seen.append(word)
 
     task = stage.task(note)
-    with pytest.raises(ZeroDivisionError), db.atomic():
+    with db.atomic() as transaction:
         task.send(word="rolled back")
-        raise ZeroDivisionError
+        transaction.rollback()
     with db.atomic():
         task.send(word="committed")
     stage.work()
@@ -58,9 +56,9 @@ def test_the_row_of_a_committed_message_is_deleted_once_it_is_confirmed(stage: S
 def test_a_message_of_a_rolled_back_savepoint_is_never_published(stage: Stage) -> None:
     task = stage.task(lambda_named("note"))
 
-    with db.atomic(), pytest.raises(ZeroDivisionError), db.atomic():
+    with db.atomic(), db.atomic() as savepoint:
         task.send()
-        raise ZeroDivisionError
+        savepoint.rollback()
 
     stage.broker.publisher.close()
     assert Outbox.select().count() == 0
