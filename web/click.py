@@ -14,12 +14,20 @@ from core.ads.hosts import page_host
 from core.ads.links import Link, view_ms
 from web.address import TrustedProxies, client_address
 
+_FOUND = [
+    ("Content-Length", "0"),
+    ("Cache-Control", "no-store"),
+    ("Referrer-Policy", "no-referrer-when-downgrade"),
+    ("X-Robots-Tag", "noindex,nofollow"),
+]
+
 
 class Visit:
     """One request on its way: what is known so far, and where the visitor goes if nothing more becomes known."""
 
     __slots__ = (
-        "click_id", "clicked_at", "environ", "h", "location", "owed", "started", "token", "u", "url", "visitor_id",
+        "body", "click_id", "clicked_at", "environ", "h", "headers", "link", "location", "owed", "started", "token",
+        "u", "url", "visitor_id",
     )  # fmt: skip
 
     def __init__(self, environ: dict[str, Any], token: str, fallback: str) -> None:
@@ -30,6 +38,9 @@ class Visit:
         self.token = token
         self.u = self.h = self.visitor_id = ""
         self.url = self.location = fallback
+        self.headers = _FOUND.copy()
+        self.link: Link | None = None
+        self.body: bytes | None = None
         self.owed = False
 
     def query(self) -> str:

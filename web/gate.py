@@ -40,7 +40,7 @@ class Gate:
         self._publisher = publisher
         self._fallback = fallback
         self._breaker = breaker
-        self._patience = patience
+        self.patience = patience
         self._lock = threading.Lock()
         self._forming: list[Ticket] = []
         self._flight_since: float | None = None
@@ -48,15 +48,19 @@ class Gate:
     def hand_over(self, body: bytes) -> Path:
         """Make one encoded click safe; how that was done, NONE if it was not."""
         ticket = Ticket(body)
+        if not self.enter(ticket):
+            return self._fallback.spool(ticket)
+        return ticket.path if ticket.wait(self.patience) else self._fallback.rescue(ticket)
+
+    def enter(self, ticket: Ticket) -> bool:
+        """Let a click take part; False if it had better be spooled at once. Never waits."""
         with self._lock:
             group = self._board(ticket)
         if group is None:
-            return self._step_aside(ticket)
+            return self._fallback.take_over([ticket])
         if group:
             self._send(group)
-        if ticket.wait(self._patience):
-            return ticket.path
-        return self._fallback.rescue(ticket)
+        return True
 
     def _board(self, ticket: Ticket) -> list[Ticket] | None:
         """Under the lock: the group to publish now, empty if the click gathers for the next, None if it must not."""
@@ -80,11 +84,6 @@ class Gate:
         """Whether the publish under way is overdue, so that waiting behind it would only hold up the visitor."""
         since = self._flight_since
         return since is not None and monotonic() - since > PATIENCE and self._fallback.can_spool()
-
-    def _step_aside(self, ticket: Ticket) -> Path:
-        if not self._fallback.take_over([ticket]):
-            return self._fallback.spool(ticket)
-        return ticket.path if ticket.wait(self._patience) else self._fallback.rescue(ticket)
 
     def _send(self, group: list[Ticket]) -> None:
         """Publish groups one after another; goes on in the thread of the confirm, or here if that came at once."""

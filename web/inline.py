@@ -79,15 +79,16 @@ class Inline:
 
 def admission(settings: Settings) -> Process:
     """Decide clicks by the same rules as the workers, on a live connection of the calling thread."""
-    from core.ads.adload import driver
     from core.ads.admission import admit
+    from core.ads.local_adload import LocalAdLoad
+    from integrations import adload
 
-    adload = driver(settings)
+    charger = adload.make(settings) or LocalAdLoad()
 
     def process(bodies: Sequence[bytes]) -> None:
         clicks = [_flagged(msgspec.json.decode(body, type=ClickMessage)) for body in bodies]
         ensure_connection()
-        admit(clicks, adload, mode="sync")
+        admit(clicks, charger, mode="sync")
 
     return process
 

@@ -26,25 +26,25 @@ class Intake:
         self.spool = _spool(settings)
         self.breaker = Breaker(_note)
         self.table = LinkTable()
-        self._fallback = Fallback(
+        self.fallback = Fallback(
             Inline(process), Spooling(self.spool), waiting_max=max(1, settings.redirect_threads // 2)
         )
         patience = PATIENCE if self.spool else settings.sync_budget_ms / 1000
-        self.gate = Gate(publisher, self._fallback, self.breaker, patience=patience)
+        self.gate = Gate(publisher, self.fallback, self.breaker, patience=patience)
         _trip_when_blocked(publisher, self.breaker)
         self.drain = Drain(self.spool, publisher.publish, self._may_publish) if self.spool else None
 
     def start(self) -> None:
         """Start the threads; the link table loads in the background, `/readyz` says when it has."""
         self.table.start()
-        self._fallback.start()
+        self.fallback.start()
         if self.drain:
             self.drain.start()
 
     def stop(self) -> None:
         """Finish what is under way; to be called when no request is being served any more."""
         self.table.stop()
-        self._fallback.stop()
+        self.fallback.stop()
         if self.drain:
             self.drain.stop()
         if self.spool:

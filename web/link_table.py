@@ -67,6 +67,10 @@ class LinkTable:
         if self._thread.is_alive():
             self._thread.join(timeout=5)
 
+    def holds(self, offer_id: int, informer_id: int) -> bool:
+        """True if both are in memory."""
+        return offer_id in self._offers and informer_id in self._informers
+
     def offer(self, offer_id: int) -> Offer | None:
         """The offer; None if there is none, or none to be had within 50 ms."""
         found = self._offers.get(offer_id)

@@ -9,7 +9,7 @@ from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
-from granian.server import Server
+from granian.server.mp import MPServer
 from waitress import create_server, wasyncore
 
 from config.clock import monotonic
@@ -28,12 +28,14 @@ Wsgi = Callable[..., Any]
 
 def serve_redirect(settings: Settings, *, port: int, host: str = ALL_INTERFACES) -> None:
     """Serve click links until SIGTERM, in as many processes as REDIRECT_PROCESSES says."""
-    _serve("redirect:app", load_redirect, host, port, settings.redirect_processes, settings.redirect_threads)
+    server = _server("redirect:app", host, port, Interfaces.RSGI, workers=settings.redirect_processes)
+    server.serve(target_loader=load_redirect, wrap_loader=False)
 
 
 def serve_web(settings: Settings, *, port: int, host: str = ALL_INTERFACES) -> None:
     """Serve the operator's pages and the health checks until SIGTERM."""
-    _serve("web.app:app", load_web, host, port, 1, WEB_THREADS)
+    server = _server("web.app:app", host, port, Interfaces.WSGI, blocking_threads=WEB_THREADS)
+    server.serve(target_loader=load_web, wrap_loader=False)
 
 
 def load_redirect() -> Wsgi:
@@ -80,23 +82,20 @@ def _export_metrics(settings: Settings) -> None:
         return
 
 
-def _serve(target: str, load: Callable[[], Wsgi], host: str, port: int, processes: int, threads: int) -> None:
-    server = Server(
+def _server(target: str, host: str, port: int, interface: Interfaces, **options: Any) -> MPServer:
+    return MPServer(
         target,
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=interface,
         http=HTTPModes.http1,
         websockets=False,
-        workers=processes,
-        blocking_threads=threads,
-        backpressure=threads * 4,
         http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=LARGEST_HEADER),
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
         log_access=False,
+        **options,
     )
-    server.serve(target_loader=load, wrap_loader=False)
 
 
 class EmbeddedServer:

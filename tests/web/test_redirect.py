@@ -180,19 +180,27 @@ def test_oversized_headers_are_cut_and_the_click_keeps_to_its_schema(visits: Vis
     assert len(click.user_agent.encode()) <= 512
 
 
-def test_a_failure_of_our_own_still_leads_to_the_signed_destination(
+def test_a_failure_of_the_table_costs_the_decoration_and_nothing_else(
+    visits: Visits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visits.table, "offer", _broken)
+    assert visits.visit(link("https://shop.example/"))["Location"] == "https://shop.example/"
+    assert len(visits.clicks) == 1
+
+
+def test_a_click_that_cannot_be_encoded_is_not_accepted_and_its_visitor_sent_on(
     visits: Visits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = metrics.NOT_ACCEPTED._value.get()
-    monkeypatch.setattr(visits.table, "offer", _broken)
-    assert visits.visit(link("https://shop.example/"))["Location"] == "https://shop.example/"
+    monkeypatch.setattr(visits.app._guide, "_encode", _broken)
+    assert visits.visit(link("https://shop.example/"))["Location"].startswith("https://shop.example/")
     assert metrics.NOT_ACCEPTED._value.get() == before + 1
 
 
 def test_a_failure_before_anything_is_known_leads_to_the_fallback(
     visits: Visits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visits.app, "_read", _broken)
+    monkeypatch.setattr(visits.app._guide, "_read", _broken)
     assert visits.visit(link())["Location"] == FALLBACK
 
 
@@ -202,7 +210,7 @@ def test_a_click_that_nothing_can_hold_is_counted_and_its_visitor_sent_on(
     (tmp_path / "spool").write_text("a file where the folder should be")
     before = metrics.NOT_ACCEPTED._value.get()
     with ours.redirect(settings_env(), FakePublisher(confirms=False), Database(down=True)) as visits:
-        visits.intake.gate._patience = 0.05
+        visits.intake.gate.patience = 0.05
         assert visits.visit(link())["Location"].startswith(OFFER_URL)
     assert metrics.NOT_ACCEPTED._value.get() == before + 1
 

@@ -89,7 +89,7 @@ def redirect(
     """A redirect that knows one offer; its fallback thread runs, its link table is as the test leaves it."""
     visits = Visits(settings, publisher or FakePublisher(), database or Database())
     know(visits.table)
-    visits.intake._fallback.start()
+    visits.intake.fallback.start()
     try:
         yield visits
     finally:
