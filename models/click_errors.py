@@ -38,16 +38,18 @@ select count(*) from click_error
 where state in ('open', 'unknown') and (%s or click_id {in:uuid}) and (%s or code = %s) and (%s or campaign_id = %s)
     and (%s or created_at >= {instant}) and (%s or created_at < {instant}) and click_day < %s
 """
+_KEYS = bulk.Rows("day day, id uuid")
 _TO_RETRY = """
-update click_error set state = 'retry', resolved_at = null, resolved_by = %s
-where state in ('open', 'unknown') and click_day {in:day} and click_id {in:uuid}
+update click_error set state = 'retry', resolved_at = null, resolved_by = %s from {rows}
+where state in ('open', 'unknown') and click_error.click_day = v.day and click_error.click_id = v.id
 """
 _FORGET_START = """
-update click set charge_started_at = null where state = 'void' and click_day {in:day} and click_id {in:uuid}
+update click set charge_started_at = null from {rows}
+where state = 'void' and click.click_day = v.day and click.click_id = v.id
 """
 _DISMISS = """
-update click_error set state = 'dismissed', resolved_at = %s, resolved_by = %s
-where state in ('open', 'unknown') and click_day {in:day} and click_id {in:uuid}
+update click_error set state = 'dismissed', resolved_at = {instant}, resolved_by = %s from {rows}
+where state in ('open', 'unknown') and click_error.click_day = v.day and click_error.click_id = v.id
 """
 _FAILING = """
 select campaign_id, count(*) from click_error
@@ -63,9 +65,9 @@ def take_for_replay(wanted: ErrorFilter, oldest: date, newest: date, limit: int,
         locking = " for update skip locked" if is_postgres() else ""
         found = bulk.read(_CHOOSE + locking, (*_conditions(wanted), bind(first), bind(last), limit))
         if found:
-            days, ids = bulk.among({row[0] for row in found}), bulk.among(row[1] for row in found)
-            bulk.run(_TO_RETRY, (by, days, ids))
-            bulk.run(_FORGET_START, (days, ids))
+            keys = [row[:2] for row in found]
+            _KEYS.run(_TO_RETRY, keys, before=(by,))
+            _KEYS.run(_FORGET_START, keys)
     return found
 
 
@@ -85,9 +87,9 @@ def _conditions(wanted: ErrorFilter) -> tuple[Any, ...]:
     )
 
 
-def dismiss(days: Sequence[date], ids: Sequence[str], at: datetime, by: str) -> int:
+def dismiss(keys: Sequence[tuple[date, str]], at: datetime, by: str) -> int:
     """Settle faults that nobody will replay; how many were still open."""
-    return bulk.run(_DISMISS, (bind(at), by, bulk.among(days), bulk.among(ids)))
+    return _KEYS.run(_DISMISS, keys, before=(bind(at), by))
 
 
 def failing_campaigns(since: datetime, codes: Sequence[str], least: int) -> list[int]:

@@ -60,9 +60,10 @@ on conflict (click_day, click_id) do update set
     state = excluded.state, created_at = excluded.created_at, resolved_at = null, resolved_by = null
 where click_error.state = 'retry'
 """
+_KEYS = bulk.Rows("day day, id uuid")
 _SETTLE_ERRORS = """
-update click_error set state = 'replayed', resolved_at = %s, resolved_by = %s
-where click_day {in:day} and click_id {in:uuid} and state = 'retry'
+update click_error set state = 'replayed', resolved_at = {instant}, resolved_by = %s from {rows}
+where click_error.click_day = v.day and click_error.click_id = v.id and state = 'retry'
 """
 
 _DAYS = bulk.Rows("day day")
@@ -106,9 +107,9 @@ def insert_errors(rows: Sequence[Values], at: datetime) -> None:
     _ERRORS.run(_INSERT_ERRORS, rows, before=(bind(at),))
 
 
-def settle_errors(days: Iterable[date], ids: Iterable[str], at: datetime, by: str) -> int:
+def settle_errors(keys: Sequence[tuple[date, str]], at: datetime, by: str) -> int:
     """Mark faults as replayed whose clicks are decided now; how many there were."""
-    return bulk.run(_SETTLE_ERRORS, (bind(at), by, bulk.among(days), bulk.among(ids)))
+    return _KEYS.run(_SETTLE_ERRORS, keys, before=(bind(at), by))
 
 
 def mark_days(days: Iterable[date], today: date, at: datetime) -> None:

@@ -16,14 +16,32 @@ NS_CLICKS = 0x5167
 
 _LOCK = "select count(pg_advisory_xact_lock(%s, stripe)) from unnest(%s::int[]) as s (stripe)"
 
-_KNOWN = """
-select 'click', click_id, state from click where click_day {in:day} and click_id {in:uuid}
-union all
-select 'rejected', click_id, '' from click_rejected where click_day {in:day} and click_id {in:uuid}
-union all
-select 'error', click_id, state from click_error where click_day {in:day} and click_id {in:uuid}
+# "offset 0" makes PostgreSQL look each click up by its key; left alone it reads the whole day of a new partition,
+# about which it has no statistics yet
+_KEYS = bulk.Rows("day day, id uuid")
+_KNOWN_POSTGRES = """
+select known.* from {rows} cross join lateral (
+    select 'click', click_id, state from click
+    where click_day = v.day and click_id = v.id and click_day >= %s and click_day <= %s
+    union all
+    select 'rejected', click_id, '' from click_rejected
+    where click_day = v.day and click_id = v.id and click_day >= %s and click_day <= %s
+    union all
+    select 'error', click_id, state from click_error
+    where click_day = v.day and click_id = v.id and click_day >= %s and click_day <= %s
+    {charges} offset 0
+) as known
 """
-_CHARGED = " union all select 'charge', click_id, cast(cost as text) from adload_charge where click_id {in:uuid}"
+_KNOWN_SQLITE = """
+select 'click', click_id, state from {rows} join click on click_day = v.day and click_id = v.id
+union all
+select 'rejected', click_id, '' from click_rejected where click_id {in:uuid} and click_day {in:day}
+union all
+select 'error', click_id, state from click_error where click_id {in:uuid} and click_day {in:day}
+{charges}
+"""
+_CHARGES_POSTGRES = "union all select 'charge', click_id, cast(cost as text) from adload_charge where click_id = v.id"
+_CHARGES_SQLITE = "union all select 'charge', click_id, cast(cost as text) from adload_charge where click_id {in:uuid}"
 
 _OFFERS = """
 select o.id, o.guid, o.active, o.click_cost, c.id, c.guid, c.adload_id, c.status, c.is_social, c.disable_filter,
@@ -50,11 +68,18 @@ where p.account_id in (select account_id from informer where id {in:int})
 order by 1, 2, 3
 """
 
-_SEEN = """
-select actor_net, visitor_id, {us:clicked_at}, offer_id, informer_id
-from click where actor_net {in:cidr} and state <> 'void' and clicked_at > %s and clicked_at < %s
+_NETS = bulk.Rows("net cidr")
+_SEEN_POSTGRES = """
+select seen.* from {rows} cross join lateral (
+    select actor_net, visitor_id, {us:clicked_at}, offer_id, informer_id from click
+    where actor_net = v.net and clicked_at > %s and clicked_at < %s and state <> 'void' {days} offset 0
+) as seen
 """
-_SEEN_DAYS = " and click_day >= %s and click_day <= %s"
+_SEEN_SQLITE = """
+select actor_net, visitor_id, {us:clicked_at}, offer_id, informer_id
+from {rows} join click on actor_net = v.net and clicked_at > %s and clicked_at < %s and state <> 'void' {days}
+"""
+_SEEN_DAYS = "and click_day >= %s and click_day <= %s"
 
 
 def lock(stripes: Sequence[int]) -> None:
@@ -63,12 +88,15 @@ def lock(stripes: Sequence[int]) -> None:
         fetch(_LOCK, (NS_CLICKS, pg_array(stripes)))
 
 
-def known(days: Iterable[date], ids: Iterable[str], *, charges: bool) -> Found:
-    """(store, click id, state) of what is stored under these ids; with `charges` also (charge, click id, cost)."""
-    day, members = bulk.among(days), bulk.among(ids)
-    if charges:
-        return bulk.read(_KNOWN + _CHARGED, (day, members) * 3 + (members,))
-    return bulk.read(_KNOWN, (day, members) * 3)
+def known(keys: Sequence[tuple[date, str]], *, charges: bool) -> Found:
+    """(store, click id, state) of what is stored under (day, id); with `charges` also (charge, click id, cost)."""
+    days, ids = {day for day, _ in keys}, [click_id for _, click_id in keys]
+    if is_postgres():
+        template = _KNOWN_POSTGRES.replace("{charges}", _CHARGES_POSTGRES if charges else "")
+        return _KEYS.fetch(template, keys, after=(min(days), max(days)) * 3)
+    template = _KNOWN_SQLITE.replace("{charges}", _CHARGES_SQLITE if charges else "")
+    members, of_days = bulk.among(ids), bulk.among(days)
+    return _KEYS.fetch(template, keys, after=(members, of_days, members, of_days, *([members] if charges else [])))
 
 
 def offers(ids: Iterable[int]) -> Found:
@@ -90,7 +118,6 @@ def prices(informer_ids: Iterable[int], first: datetime, last: datetime) -> Foun
 
 def seen(nets: Iterable[str], first: datetime, last: datetime, days: tuple[date, date] | None) -> Found:
     """Clicks of these networks strictly between two instants; without `days` every partition is read."""
-    members, period = bulk.among(nets), (bind(first), bind(last))
-    if days is None:
-        return bulk.read(_SEEN, (members, *period))
-    return bulk.read(_SEEN + _SEEN_DAYS, (members, *period, bind(days[0]), bind(days[1])))
+    template = (_SEEN_POSTGRES if is_postgres() else _SEEN_SQLITE).replace("{days}", _SEEN_DAYS if days else "")
+    period = (bind(first), bind(last), *(bind(day) for day in days or ()))
+    return _NETS.fetch(template, [(net,) for net in sorted(nets)], after=period)

@@ -42,7 +42,7 @@ _KEEPALIVE = {
 _PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "busy_timeout": 5000, "foreign_keys": 1}
 _LIMITS = (
     "-c statement_timeout={statement} -c lock_timeout=2000 "
-    "-c idle_in_transaction_session_timeout={idle} -c timezone=UTC"
+    "-c idle_in_transaction_session_timeout={idle} -c timezone=UTC -c jit=off"
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -17,26 +17,30 @@ _DUE = """
 select click_day, click_id, charge_started_at is not null from click
 where state = 'pending' and next_attempt_at <= %s order by next_attempt_at limit %s
 """
+_KEYS = bulk.Rows("day day, id uuid")
 _NAMED = """
-select click_day, click_id, charge_started_at is not null from click
-where state = 'pending' and click_day {in:day} and click_id {in:uuid} and (%s or next_attempt_at <= %s)
+select click.click_day, click.click_id, charge_started_at is not null
+from {rows} join click on click.click_day = v.day and click.click_id = v.id
+where state = 'pending' and (%s or next_attempt_at <= %s)
 """
-_SKIP_TAKEN = " for update skip locked"
+_SKIP_TAKEN = " for update of click skip locked"
 _CLAIM = """
-update click set next_attempt_at = %s where state = 'pending' and click_day {in:day} and click_id {in:uuid}
+update click set next_attempt_at = {instant} from {rows}
+where state = 'pending' and click.click_day = v.day and click.click_id = v.id
 """
 _CLAIM_AND_START = """
-update click set next_attempt_at = %s, charge_started_at = %s
-where state = 'pending' and click_day {in:day} and click_id {in:uuid}
+update click set next_attempt_at = {instant}, charge_started_at = {instant} from {rows}
+where state = 'pending' and click.click_day = v.day and click.click_id = v.id
 """
 _LOAD = """
 select k.click_day, k.click_id, k.clicked_at, k.ip, k.is_social, k.attempts, k.created_at, k.payload,
     o.guid, c.id, c.guid, c.adload_id, {price}, i.id, i.guid, a.advertiser_percent_bp,
     p.id, p.kind, p.fixed_cost, p.percent_bp, p.floor_cost, p.cap_cost
-from click k join offer o on o.id = k.offer_id join campaign c on c.id = k.campaign_id
+from {rows} join click k on k.click_day = v.day and k.click_id = v.id
+    join offer o on o.id = k.offer_id join campaign c on c.id = k.campaign_id
     join informer i on i.id = k.informer_id join account a on a.id = k.account_id
     left join click_price p on p.id = k.price_id
-where k.state = 'pending' and k.click_day {in:day} and k.click_id {in:uuid}
+where k.state = 'pending'
 """
 
 _RESULTS = bulk.Rows(
@@ -51,7 +55,6 @@ update click set state = v.state, advertiser_cost = v.advertiser_cost, partner_c
     payload = case when v.state = 'pending' then click.payload end
 from {rows}
 where click.click_day = v.click_day and click.click_id = v.click_id and click.state = 'pending'
-    and click.click_day {in:day}
 returning click.click_id
 """
 
@@ -66,13 +69,11 @@ def claim_due(now: datetime, until: datetime, limit: int, *, start: bool) -> Fou
         return _claim(found, now, until, start)
 
 
-def claim_named(
-    days: Iterable[date], ids: Iterable[str], now: datetime, until: datetime, *, start: bool, early: bool
-) -> Found:
+def claim_named(keys: Sequence[tuple[date, str]], now: datetime, until: datetime, *, start: bool, early: bool) -> Found:
     """The same for certain clicks; with `early` also those that are not due yet."""
     with db.atomic():
-        wanted = (bulk.among(days), bulk.among(ids), early, bind(now))
-        return _claim(bulk.read(_NAMED + _locking(), wanted), now, until, start)
+        found = _KEYS.fetch(_NAMED + _locking(), keys, after=(early, bind(now)))
+        return _claim(found, now, until, start)
 
 
 def _locking() -> str:
@@ -80,25 +81,23 @@ def _locking() -> str:
 
 
 def _claim(found: Found, now: datetime, until: datetime, start: bool) -> Found:
-    if found:
-        days, ids = bulk.among({row[0] for row in found}), bulk.among(row[1] for row in found)
-        if start:
-            bulk.run(_CLAIM_AND_START, (bind(until), bind(now), days, ids))
-        else:
-            bulk.run(_CLAIM, (bind(until), days, ids))
+    keys = [row[:2] for row in found]
+    if keys and start:
+        _KEYS.run(_CLAIM_AND_START, keys, before=(bind(until), bind(now)))
+    elif keys:
+        _KEYS.run(_CLAIM, keys, before=(bind(until),))
     return found
 
 
-def load(days: Iterable[date], ids: Iterable[str]) -> Found:
+def load(keys: Sequence[Values]) -> Found:
     """Everything that an attempt needs to know of pending clicks."""
     price = "c.settings->'price'" if is_postgres() else "json_extract(c.settings, '$.price')"
-    return bulk.read(_LOAD.replace("{price}", price), (bulk.among(days), bulk.among(ids)))
+    return _KEYS.fetch(_LOAD.replace("{price}", price), keys)
 
 
 def finish(rows: Sequence[Values], now: datetime) -> set[str]:
     """Record how attempts ended, only of clicks that still wait; the ids that were changed."""
-    days = bulk.among({row[0] for row in rows})
-    return {str(click_id) for (click_id,) in _RESULTS.fetch(_FINISH, rows, before=(bind(now),), after=(days,))}
+    return {str(click_id) for (click_id,) in _RESULTS.fetch(_FINISH, rows, before=(bind(now),))}
 
 
 def overdue(now: datetime) -> tuple[int, datetime | str | None]:

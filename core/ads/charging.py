@@ -96,11 +96,11 @@ def _known_uuid(text: str) -> UUID:
     return UUID(text)
 
 
-def claim(ids: Sequence[Candidate], adload: AdLoad) -> list[Due]:
+def claim(candidates: Sequence[Candidate], adload: AdLoad) -> list[Due]:
     """Clicks of an earlier delivery, for another attempt; without idempotency only those that are overdue."""
     at, once = now(), not adload.idempotent
-    of_days, keys = {candidate.day for candidate in ids}, [candidate.id for candidate in ids]
-    return _load(pending.claim_named(of_days, keys, at, at + FIRST_ATTEMPT_AFTER, start=once, early=not once))
+    keys = [(candidate.day, candidate.id) for candidate in candidates]
+    return _load(pending.claim_named(keys, at, at + FIRST_ATTEMPT_AFTER, start=once, early=not once))
 
 
 def claim_due(adload: AdLoad, limit: int) -> list[Due]:
@@ -113,7 +113,7 @@ def _load(claimed: list[tuple[Any, ...]]) -> list[Due]:
     if not claimed:
         return []
     started = {str(click_id): bool(flag) for _, click_id, flag in claimed}
-    rows = pending.load({row[0] for row in claimed}, started)
+    rows = pending.load([row[:2] for row in claimed])
     return [_due(row, started[str(row[1])]) for row in rows]
 
 
@@ -185,7 +185,7 @@ def _store(results: Iterable[Result], terms: Terms, at: datetime) -> set[str]:
         click_writes.insert_errors([_error_row(result) for result in void], at)
         charges.add_clicks(_taken_back(void, terms.zone))
     if done:
-        click_writes.settle_errors({result.due.day for result in done}, [r.due.id for r in done], at, "replay")
+        click_writes.settle_errors([(result.due.day, result.due.id) for result in done], at, "replay")
         mark((result.due.at for result in done), terms.zone, at)
     return changed
 

@@ -65,8 +65,8 @@ def _at(candidate: Candidate) -> int:
 
 
 def _load_known(facts: Facts, batch: Sequence[Candidate], charges_too: bool) -> None:
-    ids = [candidate.id for candidate in batch]
-    for store, key, state in clicks.known({candidate.day for candidate in batch}, ids, charges=charges_too):
+    keys = [(candidate.day, candidate.id) for candidate in batch]
+    for store, key, state in clicks.known(keys, charges=charges_too):
         click_id = str(key)
         if store == "charge":
             facts.charged[click_id] = int(state)

@@ -121,8 +121,8 @@ def json_text(document: Any) -> str:
 def _settle_replays(batch: Iterable[Candidate], moment: Moment) -> None:
     settled = [candidate for candidate in batch if candidate.replayed and _is_settled(candidate)]
     if settled:
-        of_days, ids = {candidate.day for candidate in settled}, [candidate.id for candidate in settled]
-        click_writes.settle_errors(of_days, ids, moment.now, "replay")
+        keys = [(candidate.day, candidate.id) for candidate in settled]
+        click_writes.settle_errors(keys, moment.now, "replay")
 
 
 def _is_settled(candidate: Candidate) -> bool:

@@ -98,15 +98,15 @@ def local(*clicks: ClickMessage) -> Tally:
 
 
 def outcomes(clicks: Sequence[ClickMessage]) -> list[str]:
-    """What is stored of each click: `done`, `done*` (not unique), `pending`, `void`, a reason, `error:code`, or gaps."""
+    """What is stored of each click: `done`, `done*` (not unique), `pending`, `void`, a reason, `error:code`."""
     found: dict[str, list[str]] = {}
-    for row in Click.select():
-        found.setdefault(str(row.click_id), []).append(f"{row.state}{'' if row.is_unique else '*'}")
-    for row in ClickRejected.select():
-        found.setdefault(str(row.click_id), []).append(row.reason_code)
-    for row in ClickError.select():
-        state = "" if row.state == "open" else f":{row.state}"
-        found.setdefault(str(row.click_id), []).append(f"error:{row.code}{state}")
+    for click in Click.select():
+        found.setdefault(str(click.click_id), []).append(f"{click.state}{'' if click.is_unique else '*'}")
+    for refused in ClickRejected.select():
+        found.setdefault(str(refused.click_id), []).append(refused.reason_code)
+    for error in ClickError.select():
+        state = "" if error.state == "open" else f":{error.state}"
+        found.setdefault(str(error.click_id), []).append(f"error:{error.code}{state}")
     return ["+".join(sorted(found.get(str(click.click_id), ["nothing"]))) for click in clicks]
 
 
