@@ -17,7 +17,7 @@ from core.ads import clicks as messages
 from core.ads.clicks import BadClick, ClickMessage
 from core.ads.outcomes import Fault, Stage, Tally
 from core.ads.recording import json_text
-from models import click_writes, conflicts, partitions
+from models import click_writes, clicks, conflicts, partitions
 
 OLDEST = timedelta(days=60)
 NEWEST = timedelta(days=1)
@@ -96,6 +96,18 @@ def _insert(rows: list[tuple[Any, ...]], at: datetime) -> None:
 def make_partitions(of_days: Iterable[date]) -> bool:
     """A click must not be lost for a missing day; False if there was nothing to make."""
     return sum(partitions.keep_ahead(day, day) for day in sorted(set(of_days))) > 0
+
+
+def store_dead(bodies: Sequence[Any], reason: str) -> Tally:
+    """Keep the clicks of a message that was given up, unless they were decided after all."""
+    at = now()
+    items = [Broken(body, f"the message was given up: {reason}", Stage.QUEUE) for body in bodies]
+    return store([item for item in items if not _is_decided(item, at)], at)
+
+
+def _is_decided(item: Broken, at: datetime) -> bool:
+    row = _row(item, at)
+    return any(state != "retry" for _, _, state in clicks.known([(row[0], row[1])], charges=False))
 
 
 def store_refused(click: ClickMessage, error: Exception) -> tuple[str, str]:

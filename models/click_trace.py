@@ -1,0 +1,53 @@
+"""Everything that is stored about one click, for its explanation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from models.ads import Click, ClickError, ClickPrice, ClickRejected, ClickRules
+from models.database import fetch
+
+_VERSION_WITH_TIME = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The rows of one click; `rules` are the limits of the moment it was decided, `settled` a replayed fault too."""
+
+    click: Any | None
+    rejected: Any | None
+    error: Any | None
+    rules: dict[str, Any]
+    price: Any | None
+
+
+def find(click_id: UUID) -> Trace:
+    """The rows of a click in whatever store."""
+    first, last = _days(click_id)
+    click, rejected, error = (_row(model, click_id, first, last) for model in (Click, ClickRejected, ClickError))
+    rules_id = click.rules_id if click else (rejected.detail.get("rules_id") if rejected else None)
+    rules = ClickRules.get_or_none(ClickRules.id == rules_id) if rules_id else None
+    price = ClickPrice.get_or_none(ClickPrice.id == click.price_id) if click and click.price_id else None
+    return Trace(click, rejected, error, rules.rules if rules else {}, price)
+
+
+def _days(click_id: UUID) -> tuple[date, date]:
+    """The days around the instant that the id was made; all days for ids from elsewhere."""
+    if click_id.version != _VERSION_WITH_TIME:
+        return date(1970, 1, 1), date(9999, 12, 31)
+    made = datetime.fromtimestamp((click_id.int >> 80) / 1000, UTC).date()
+    return made - timedelta(days=1), made + timedelta(days=1)
+
+
+def _row(model: Any, click_id: UUID, first: date, last: date) -> Any | None:
+    return model.get_or_none((model.click_id == click_id) & (model.click_day >= first) & (model.click_day <= last))
+
+
+def names(offer_id: int | None, informer_id: int | None) -> tuple[str | None, str | None]:
+    """Title of an offer and title of an informer."""
+    offer = fetch("select title from offer where id = %s", (offer_id,))
+    informer = fetch("select title from informer where id = %s", (informer_id,))
+    return (offer[0][0] if offer else None), (informer[0][0] if informer else None)

@@ -1,0 +1,144 @@
+"""Clicks: deciding them, finishing what waits for AdLoad, draining the spool, replaying faults, the blacklist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from config.settings import get_settings
+from core.ads import admission, blacklist, errors_replay, faults, pending_clicks
+from core.ads.drivers import driver
+from core.ads.outcomes import Tally
+from core.ads.spool import Spool
+from models import partitions
+from models.click_errors import ErrorFilter
+from models.database import db
+from worker.actor import actor
+from worker.shared import DeadMessage, gave_up
+
+SPOOL_BATCH = 100
+log = structlog.get_logger(__name__)
+
+
+@actor
+def process_click(click: dict[str, Any]) -> int:
+    """Decide one click: check it, have AdLoad charge it, count, reject or park it."""
+    return _told(admission.admit_bodies([click], driver()))
+
+
+@actor
+def process_clicks(clicks: list[dict[str, Any]]) -> int:
+    """Decide up to 500 clicks in one transaction, exactly as one by one."""
+    return _told(admission.admit_bodies(clicks, driver()))
+
+
+@actor
+def finish_pending_clicks() -> int:
+    """Charge clicks that were interrupted, or that AdLoad could not take when they came."""
+    return _told(pending_clicks.finish(driver()))
+
+
+@actor
+def replay_spool() -> int:
+    """Hand over clicks that redirects wrote to this host's disk while broker and database were down."""
+    directory = get_settings().spool_dir
+    if directory is None or not directory.is_dir():
+        return 0
+    spool = Spool(directory)
+    try:
+        return sum(_drain(spool, path) for path in spool.dead_files())
+    finally:
+        spool.close()
+
+
+def _drain(spool: Spool, path: Path) -> int:
+    """The outbox holds the clicks before the file goes, so a crash in between only repeats them."""
+    claimed = spool.claim(path)
+    if claimed is None:
+        return 0
+    found = spool.read(claimed)
+    _send_clicks([dict(click) for click in found.clicks])
+    spool.delete(claimed)
+    log.info("spool_file_drained", clicks=len(found.clicks), torn=found.torn)
+    return len(found.clicks)
+
+
+def _send_clicks(bodies: Sequence[dict[str, Any]]) -> None:
+    waiting = iter(bodies)
+    while chunk := list(islice(waiting, SPOOL_BATCH)):
+        with db.atomic():
+            process_clicks.send(clicks=chunk)
+
+
+@actor
+def replay_click_errors(
+    click_ids: list[str] | None = None,
+    code: str | None = None,
+    campaign_id: int | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    first_day: str | None = None,
+    last_day: str | None = None,
+    by: str = "replay",
+) -> int:
+    """Send clicks that failed for a fault through all checks again, at the price of their own time."""
+    wanted = ErrorFilter(
+        tuple(click_ids or ()), code, campaign_id, _instant(since), _instant(until), _day(first_day), _day(last_day)
+    )
+    if refused := errors_replay.refused(wanted):
+        log.warning("click_replay_refused", clicks=refused, reason="the day may be archived; use an adjustment")
+    total = 0
+    while count := _replay_some(wanted, by):
+        total += count
+    return total
+
+
+def _replay_some(wanted: ErrorFilter, by: str) -> int:
+    with db.atomic():
+        bodies = errors_replay.take(wanted, by=by)
+        if bodies:
+            process_clicks.send(clicks=bodies)
+    return len(bodies)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+@actor
+def clean_ip_blacklist() -> int:
+    """Take networks off the blacklist that have broken no rule for four weeks, and entries that have run out."""
+    return blacklist.clean()
+
+
+@actor
+def keep_click_partitions() -> int:
+    """Keep a week of future day partitions, so that no click meets a missing one."""
+    made = partitions.keep_ahead()
+    if (ahead := partitions.days_ahead()) < 2:
+        log.error("click_partitions_short", days_ahead=ahead)
+    return made
+
+
+@gave_up
+def record_dead_clicks(letter: DeadMessage) -> None:
+    """Keep the clicks of a message that was given up as faults, where they can be seen and replayed."""
+    bodies = letter.kwargs.get("clicks")
+    tally = faults.store_dead(bodies if isinstance(bodies, list) else [letter.kwargs.get("click")], letter.reason)
+    log.error("clicks_given_up", clicks=tally.total("error"), reason=letter.reason, message_id=letter.message_id)
+
+
+def _told(tally: Tally) -> int:
+    """Say what a person must know; the number of clicks for the books."""
+    for name, count in tally.alarms.items():
+        log.error("click_alarm", alarm=name, clicks=count)
+    return tally.counts.total()
