@@ -6,7 +6,7 @@ import importlib
 import random
 import time
 from datetime import timedelta
-from threading import Lock
+from threading import Lock, current_thread
 from typing import Any
 
 import dramatiq
@@ -16,7 +16,9 @@ from dramatiq.broker import Consumer
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.common import current_millis, dq_name
 from dramatiq.errors import ConnectionClosed
+from dramatiq.worker import ConsumerThread
 
+from config.clock import monotonic
 from config.settings import Settings
 from models.database import db
 from worker.actor import ACTORS, AppActor, actor, bind
@@ -50,7 +52,7 @@ class HardenedRabbitmqBroker(RabbitmqBroker):
         )
         self.follow_ups = FollowUps(self.publisher, self.patience.confirm)
         self._declaring = Lock()
-        self._consumed: set[str] = set()
+        self.consumed_at: dict[str, float] = {}
 
     @property
     def consumer_class(self) -> type[BoundConsumer]:
@@ -58,9 +60,10 @@ class HardenedRabbitmqBroker(RabbitmqBroker):
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
         """A consumer of a queue, which is declared first; raises ConnectionClosed."""
-        if queue_name in self._consumed:
+        again = queue_name in self.consumed_at
+        self.consumed_at[queue_name] = monotonic()
+        if again:
             pause_before_reconnect()
-        self._consumed.add(queue_name)
         return super().consume(queue_name, prefetch, timeout)
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
@@ -88,7 +91,9 @@ class HardenedRabbitmqBroker(RabbitmqBroker):
 
     def publish(self, queue: str, body: bytes) -> None:
         """Publish and wait for the confirm, as often as the role allows; raises ConnectionClosed."""
-        for left in reversed(range(self.patience.attempts)):
+        # a consumer that moves delayed messages must get back to its heartbeats; it is given them again
+        attempts = 1 if isinstance(current_thread(), ConsumerThread) else self.patience.attempts
+        for left in reversed(range(attempts)):
             try:
                 return self.publisher.publish(queue, body, self.patience.confirm).result(self.patience.confirm + 1)
             except (ConnectionClosed, TimeoutError) as error:

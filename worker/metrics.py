@@ -16,6 +16,7 @@ RETRIES = Counter("signalbox_task_retries_total", "Attempts that led to another 
 DEAD = Counter("signalbox_dead_letters_total", "Messages that were given up", ["task"])
 POISON = Counter("signalbox_poison_total", "Messages set aside because they took workers down with them", ["task"])
 ORPHANS = Counter("signalbox_open_transactions_total", "Runs that left a transaction open", ["task"])
+UNHEALTHY = Counter("signalbox_worker_unhealthy_total", "Times a worker ended itself", ["unit"])
 THREADS_ALIVE = Gauge("signalbox_worker_threads_alive", "Threads of this worker that live", ["unit"])
 RSS_BYTES = Gauge("signalbox_worker_rss_bytes", "Memory of this worker", ["unit"])
 

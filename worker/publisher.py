@@ -6,74 +6,41 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from enum import StrEnum
 from typing import Any
 
 import pika
 import structlog
-from dramatiq.errors import ConnectionClosed
 from pika.adapters.select_connection import IOLoop
 
 from config.clock import monotonic
 from worker.metrics import CONFIRM_SECONDS
+from worker.orders import (
+    ConfirmTimeout,
+    ConnectionBlocked,
+    NotConnected,
+    Order,
+    PublisherState,
+    PublishFailed,
+    PublishRefused,
+    PublishUnroutable,
+)
 from worker.queues import QueueType
 from worker.wire import Wire
+
+__all__ = [
+    "ConfirmPublisher",
+    "ConfirmTimeout",
+    "ConnectionBlocked",
+    "NotConnected",
+    "PublishFailed",
+    "PublishRefused",
+    "PublishUnroutable",
+    "PublisherState",
+]
 
 WINDOW = 500
 TICK = 0.05
 log = structlog.get_logger(__name__)
-
-
-class PublishFailed(ConnectionClosed):
-    """The message was not confirmed; after a lost connection or a passed deadline it may have arrived all the same."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)  # type: ignore[no-untyped-call]
-
-
-class NotConnected(PublishFailed):
-    """There is no connection to the broker; nothing was sent."""
-
-
-class ConfirmTimeout(PublishFailed):
-    """The deadline passed without a confirm."""
-
-
-class ConnectionBlocked(PublishFailed):
-    """The broker takes no messages: a memory or disk alarm."""
-
-
-class PublishRefused(PublishFailed):
-    """The broker refused the message: the queue is full."""
-
-
-class PublishUnroutable(PublishFailed):
-    """The queue does not exist, not even after it was declared again."""
-
-
-class PublisherState(StrEnum):
-    """What the publishing connection is able to do."""
-
-    CONNECTING = "connecting"
-    UP = "up"
-    BLOCKED = "blocked"
-    DOWN = "down"
-    CLOSED = "closed"
-
-
-class Order:
-    """One message on its way to a confirm."""
-
-    __slots__ = ("body", "declared_again", "expires", "future", "queue", "sent_at")
-
-    def __init__(self, queue: str, body: bytes, deadline: float) -> None:
-        self.queue = queue
-        self.body = body
-        self.expires = monotonic() + deadline
-        self.sent_at = 0.0
-        self.declared_again = False
-        self.future: Future[None] = Future()
-        self.future.set_running_or_notify_cancel()  # nobody can take back what the broker may have
 
 
 class ConfirmPublisher:
