@@ -14,6 +14,7 @@ import structlog
 from config.clock import monotonic
 from core.ads.spool import Spool
 from web import metrics
+from web.breaker import Breaker, State
 from web.envelope import QUEUE, message
 from web.tickets import fitting
 
@@ -26,12 +27,15 @@ Publish = Callable[[str, bytes, float], Future[Any]]
 
 
 class Drain:
-    """A thread that hands over the files of this process, and those of dead ones, whenever `may_publish`."""
+    """A thread that hands over the files of this process, and those of dead ones, unless the breaker forbids it.
 
-    def __init__(self, spool: Spool, publish: Publish, may_publish: Callable[[], bool]) -> None:
+    After an outage no visitor may come for a while, so a spooled group serves as the breaker's probe as well.
+    """
+
+    def __init__(self, spool: Spool, publish: Publish, breaker: Breaker) -> None:
         self._spool = spool
         self._publish = publish
-        self._may_publish = may_publish
+        self._breaker = breaker
         self._stopping = threading.Event()
         self._dead_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="spool-drain", daemon=True)
@@ -61,17 +65,17 @@ class Drain:
     def drain(self) -> int:
         """Hand over everything that waits, until the first failure; how many clicks were confirmed."""
         handed = 0
-        if self._may_publish():
+        if self._breaker.would_allow():
             self._spool.rotate()
         for path in self._files():
-            if not self._may_publish() or self._stopping.is_set():
+            if not self._breaker.would_allow() or self._stopping.is_set():
                 break
             handed += self._hand_over(path)
         return handed
 
     def _files(self) -> list[Path]:
         files = self._spool.own_files()
-        if monotonic() - self._dead_at > DEAD_SECONDS and self._may_publish():
+        if monotonic() - self._dead_at > DEAD_SECONDS and self._breaker.would_allow():
             self._dead_at = monotonic()
             files += self._spool.dead_files()
         return files
@@ -90,12 +94,22 @@ class Drain:
         return len(spooled.clicks)
 
     def _publish_all(self, bodies: list[bytes]) -> bool:
-        for group in _groups(bodies):
-            try:
-                self._publish(QUEUE, message(group), CONFIRM_DEADLINE).result(2 * CONFIRM_DEADLINE)
-            except Exception as error:  # noqa: BLE001  whatever the reason, the file stays and its turn comes again
-                log.warning("spool_group_not_published", clicks=len(group), error=type(error).__name__)
-                return False
+        return all(self._publish_group(group) for group in _groups(bodies))
+
+    def _publish_group(self, group: list[bytes]) -> bool:
+        is_probe = self._breaker.state is not State.CLOSED
+        if not self._breaker.allows():
+            return False
+        begun = monotonic()
+        try:
+            self._publish(QUEUE, message(group), CONFIRM_DEADLINE).result(2 * CONFIRM_DEADLINE)
+        except Exception as error:  # noqa: BLE001  whatever the reason, the file stays and its turn comes again
+            log.warning("spool_group_not_published", clicks=len(group), error=type(error).__name__)
+            if is_probe:
+                self._breaker.failed()
+            return False
+        if is_probe:
+            self._breaker.succeeded(monotonic() - begun)
         return True
 
 

@@ -32,7 +32,7 @@ class Intake:
         patience = PATIENCE if self.spool else settings.sync_budget_ms / 1000
         self.gate = Gate(publisher, self.fallback, self.breaker, patience=patience)
         _trip_when_blocked(publisher, self.breaker)
-        self.drain = Drain(self.spool, publisher.publish, self._may_publish) if self.spool else None
+        self.drain = Drain(self.spool, publisher.publish, self.breaker) if self.spool else None
 
     def start(self) -> None:
         """Start the threads; the link table loads in the background, `/readyz` says when it has."""
@@ -49,9 +49,6 @@ class Intake:
             self.drain.stop()
         if self.spool:
             self.spool.close()
-
-    def _may_publish(self) -> bool:
-        return self.breaker.state is State.CLOSED
 
 
 def _spool(settings: Settings) -> Spool | None:

@@ -9,6 +9,7 @@ import pytest
 
 from core.ads.spool import Spool
 from tests.web.fakes import FakePublisher, body, clicks_of, new_spool, spooled
+from web.breaker import Breaker, State
 from web.drain import Drain
 
 
@@ -71,9 +72,41 @@ def test_an_unconfirmed_group_keeps_the_whole_file(spool: Spool) -> None:
 def test_nothing_is_published_while_the_breaker_is_open(spool: Spool) -> None:
     publisher = FakePublisher()
     spool.append([body(1)])
-    assert Drain(spool, publisher.publish, lambda: False).drain() == 0
+    breaker = Breaker()
+    breaker.trip()
+    assert Drain(spool, publisher.publish, breaker).drain() == 0
     assert publisher.messages == []
 
 
+def test_a_spooled_group_closes_the_breaker_after_an_outage_although_no_visitor_comes(spool: Spool) -> None:
+    spool.append([body(1)])
+    breaker = _due_breaker()
+    assert Drain(spool, FakePublisher().publish, breaker).drain() == 1
+    assert breaker.state is State.CLOSED
+
+
+def test_a_spooled_group_that_fails_as_probe_opens_the_breaker_again(spool: Spool) -> None:
+    spool.append([body(1)])
+    breaker = _due_breaker()
+    assert Drain(spool, FakePublisher(confirms=False).publish, breaker).drain() == 0
+    assert breaker.state is State.OPEN
+    assert not breaker.would_allow()
+    assert spooled(spool) == [1]
+
+
+def test_an_empty_spool_leaves_the_probe_to_visitors(spool: Spool) -> None:
+    breaker = _due_breaker()
+    assert Drain(spool, FakePublisher().publish, breaker).drain() == 0
+    assert breaker.state is State.OPEN
+
+
+def _due_breaker() -> Breaker:
+    """An open breaker whose next probe is due."""
+    breaker = Breaker()
+    breaker.trip()
+    breaker._probe_at = 0.0
+    return breaker
+
+
 def _drain(spool: Spool, publisher: FakePublisher) -> Drain:
-    return Drain(spool, publisher.publish, lambda: True)
+    return Drain(spool, publisher.publish, Breaker())
