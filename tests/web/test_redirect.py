@@ -11,6 +11,7 @@ import pytest
 
 from config.clock import now
 from core.ads.clicks import Flag, decode
+from core.ads.links import issue_click_link
 from tests.conftest import SettingsEnv
 from tests.web import visits as ours
 from tests.web.fakes import Database, FakePublisher
@@ -117,7 +118,7 @@ def test_a_changed_destination_is_a_forgery(visits: Visits) -> None:
 
 
 def test_a_link_of_another_network_or_of_yesterday_still_leads_to_the_advertiser(visits: Visits) -> None:
-    old = ours.issue_click_link(
+    old = issue_click_link(
         ours.OFFER, ours.INFORMER, "198.51.100.1", "https://news.example/", now() - timedelta(days=1), base_url=""
     )
     assert visits.visit(old)["Location"].startswith(OFFER_URL)
