@@ -68,10 +68,10 @@ class Site:
         self.app(environ, lambda status, headers: answers.append(Answer(status, headers)))
         return answers[0]["Location"], time.monotonic() - started
 
-    def knows_that_the_broker_is_away(self) -> bool:
-        """True once the first attempt to connect has failed; until then clicks wait for it."""
+    def broker_is(self, state: PublisherState) -> bool:
+        """How the publishing connection stands; until the first attempt is over clicks wait for it, or are spooled."""
         publisher = self.app._intake.gate._publisher
-        return isinstance(publisher, ConfirmPublisher) and publisher.state is PublisherState.DOWN
+        return isinstance(publisher, ConfirmPublisher) and publisher.state is state
 
     @property
     def state(self) -> State:
@@ -94,6 +94,7 @@ def test_with_a_healthy_broker_the_click_is_one_message_in_the_queue(
     settings_env: SettingsEnv, database: Any, rabbitmq_url: str
 ) -> None:
     with site(settings_env(RABBITMQ_URL=rabbitmq_url)) as here:
+        until(lambda: here.broker_is(PublisherState.UP))
         location, _ = here.click()
         messages = _consumed(rabbitmq_url)
         assert location.startswith(DESTINATION)
@@ -105,7 +106,7 @@ def test_with_the_broker_away_the_click_is_decided_here_by_the_same_rules(
     settings_env: SettingsEnv, database: Any
 ) -> None:
     with site(settings_env(RABBITMQ_URL=NOWHERE)) as here:
-        until(here.knows_that_the_broker_is_away)
+        until(lambda: here.broker_is(PublisherState.DOWN))
         location, seconds = here.click()
         assert location.startswith(DESTINATION)
         assert seconds < BUDGET
@@ -125,7 +126,7 @@ def test_broker_and_database_away_the_click_is_on_disk_and_counted_once_after_re
 ) -> None:
     settings = settings_env(RABBITMQ_URL=NOWHERE)
     with site(settings) as here:
-        until(here.knows_that_the_broker_is_away)
+        until(lambda: here.broker_is(PublisherState.DOWN))
         with _database_away(settings):
             location, seconds = here.click()
         assert location.startswith(DESTINATION)
@@ -142,6 +143,7 @@ def test_a_broker_that_refuses_for_a_full_queue_leaves_the_click_to_us(
     settings_env: SettingsEnv, sqlite_database: Any, rabbitmq_server: Rabbit, rabbitmq_url: str
 ) -> None:
     with site(settings_env(RABBITMQ_URL=rabbitmq_url)) as here:
+        until(lambda: here.broker_is(PublisherState.UP))
         here.click("203.0.113.1")
         rabbitmq_server.set_policy(
             rabbitmq_url, "full", "^clicks$", '[{<<"max-length">>, 1}, {<<"overflow">>, <<"reject-publish">>}]'
@@ -153,6 +155,7 @@ def test_an_alarm_of_the_broker_opens_the_breaker_and_its_end_closes_it(
     settings_env: SettingsEnv, sqlite_database: Any, rabbitmq_server: Rabbit, rabbitmq_url: str, tmp_path: Path
 ) -> None:
     with site(settings_env(RABBITMQ_URL=rabbitmq_url)) as here:
+        until(lambda: here.broker_is(PublisherState.UP))
         here.click("203.0.113.1")
         rabbitmq_server.set_alarm()
         try:
