@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 from weakref import WeakKeyDictionary
 
+from peewee import IntegrityError
+
 from config.clock import now
 from config.settings import get_settings
 from core.ads import charging, facts, faults, links, local_adload, recording
@@ -84,14 +86,25 @@ def _rules_id(rules: Rules, at: datetime) -> int:
 def _decide(clicks: Sequence[ClickMessage], session: Session) -> list[Candidate]:
     """Verdicts in click-time order; a click that the database refuses is found by halving and stored as a fault."""
     try:
-        return conflicts.transaction(lambda: _decide_once(clicks, session))
+        return _decide_with_partitions(clicks, session)
     except conflicts.REFUSED as error:
-        if conflicts.lacks_partition(error) and faults.make_partitions(click.clicked_at.date() for click in clicks):
-            return _decide(clicks, session)
         if len(clicks) > 1:
             middle = len(clicks) // 2
             return _decide(clicks[:middle], session) + _decide(clicks[middle:], session)
         return [_refused(clicks[0], session, error)]
+
+
+def _decide_with_partitions(clicks: Sequence[ClickMessage], session: Session) -> list[Candidate]:
+    def work() -> list[Candidate]:
+        return _decide_once(clicks, session)
+
+    try:
+        return conflicts.transaction(work)
+    except IntegrityError as error:
+        if not conflicts.lacks_partition(error):
+            raise
+    faults.make_partitions(click.clicked_at.date() for click in clicks)
+    return conflicts.transaction(work)
 
 
 def _refused(click: ClickMessage, session: Session, error: Exception) -> Candidate:

@@ -88,14 +88,16 @@ def _insert(rows: list[tuple[Any, ...]], at: datetime) -> None:
     try:
         conflicts.transaction(lambda: click_writes.insert_errors(rows, at))
     except IntegrityError as error:
-        if not (conflicts.lacks_partition(error) and make_partitions(row[0] for row in rows)):
+        if not conflicts.lacks_partition(error):
             raise
-        _insert(rows, at)
+        make_partitions(row[0] for row in rows)
+        conflicts.transaction(lambda: click_writes.insert_errors(rows, at))
 
 
-def make_partitions(of_days: Iterable[date]) -> bool:
-    """A click must not be lost for a missing day; False if there was nothing to make."""
-    return sum(partitions.keep_ahead(day, day) for day in sorted(set(of_days))) > 0
+def make_partitions(of_days: Iterable[date]) -> None:
+    """A click must not be lost for a missing day."""
+    for day in sorted(set(of_days)):
+        partitions.keep_ahead(day, day)
 
 
 def store_dead(bodies: Sequence[Any], reason: str) -> Tally:

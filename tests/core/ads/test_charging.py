@@ -11,6 +11,7 @@ import time_machine
 from config.clock import now
 from core.ads import charging, pending_clicks
 from core.ads.admission import admit
+from core.ads.clicks import ClickMessage
 from core.ads.local_adload import LocalAdLoad
 from integrations.adload.port import ChargeReply, ChargeStatus, OutcomeCode
 from models.ads import AdloadCharge, Campaign, Click, Offer, StatsDirtyDay
@@ -137,20 +138,21 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-def kill_before_phase_3(monkeypatch: pytest.MonkeyPatch) -> None:
+def admit_and_die_before_phase_3(click: ClickMessage, adload: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*_: object) -> None:
         raise Killed
 
-    monkeypatch.setattr(charging, "_store", die)
+    with monkeypatch.context() as patch:
+        patch.setattr(charging, "_store", die)
+        with pytest.raises(Killed):
+            admit([click], adload)
 
 
 def test_check_18_a_worker_killed_between_charge_and_record_leaves_one_charge_and_one_done_click(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     click, adload = stage.click(), Answering()
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        kill_before_phase_3(patch)
-        admit([click], adload)
+    admit_and_die_before_phase_3(click, adload, monkeypatch)
     with time_machine.travel(now() + 3 * MINUTE, tick=False):
         pending_clicks.finish(adload)
     assert outcomes([click]) == ["done"]
@@ -161,9 +163,7 @@ def test_check_18_without_idempotency_the_killed_charge_is_not_repeated_but_unkn
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     click, adload = stage.click(), Answering(idempotent=False)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        kill_before_phase_3(patch)
-        admit([click], adload)
+    admit_and_die_before_phase_3(click, adload, monkeypatch)
     with time_machine.travel(now() + 3 * MINUTE, tick=False):
         pending_clicks.finish(adload)
     assert outcomes([click]) == ["error:adload_unknown_outcome:unknown+void"]
@@ -182,9 +182,7 @@ def test_without_idempotency_a_redelivery_does_not_disturb_a_charge_that_is_unde
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     click, adload = stage.click(), Answering(idempotent=False)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        kill_before_phase_3(patch)
-        admit([click], adload)
+    admit_and_die_before_phase_3(click, adload, monkeypatch)
     admit([click], adload)
     assert (outcomes([click]), len(adload.asked)) == (["pending"], 1)
 
