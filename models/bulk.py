@@ -70,7 +70,7 @@ class Rows:
 
     def _parameters(self, rows: Sequence[Values]) -> list[str]:
         if not is_postgres():
-            return [orjson.dumps(rows, default=_json_value, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()]
+            return [_json_text(rows)]
         columns = zip(*rows, strict=True) if rows else [()] * len(self.kinds)
         return [
             pg_text_array(column) if kind in _QUOTED else pg_array(column)
@@ -111,6 +111,13 @@ def _for_postgres(template: str) -> str:
 def _for_sqlite(template: str) -> str:
     text = _MICROSECONDS.sub(_SQLITE_MICROSECONDS, template).replace("{instant}", "%s")
     return _MEMBER.sub("in (select value from json_each(%s))", text).replace("%s", "?")
+
+
+def _json_text(rows: Sequence[Values]) -> str:
+    try:
+        return orjson.dumps(rows, default=_json_value, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
+    except orjson.JSONEncodeError as error:
+        raise ValueError("a row holds what cannot be stored") from error
 
 
 def _json_value(value: object) -> str:

@@ -107,8 +107,8 @@ class Candidate:
         self.link: links.Link | None = None
         self.fault = ""
         self.view_ms = click.view_ms
-        self._read(keyring)
         self.outcome: Outcome | None = None
+        self._read(keyring)
         self.offer: Offer | None = None
         self.informer: Informer | None = None
         self.unfiltered = self.unique = self.social = self.replayed = self.over_limit = False
