@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -134,6 +135,8 @@ class LinkTable:
         self._informers = {row.informer_id: _informer(row) for row in informers}
         self._absent_until = {}
         self._version, self.loaded = version, True
+        # a table of a million offers would otherwise be walked by the garbage collector again and again
+        gc.freeze()
         log.info("link_table_loaded", version=version, offers=len(offers), informers=len(informers))
 
     def _answer_all(self) -> None:

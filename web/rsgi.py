@@ -14,6 +14,7 @@ from web.guide import Guide
 from web.intake import Intake
 from web.tickets import Path, Ticket
 
+SWEEP_SECONDS = 0.01
 Given = TypeVar("Given")
 Gained = TypeVar("Gained")
 _NAMES = {
@@ -69,6 +70,28 @@ class Mailbox:
             ticket.resolve(True)
 
 
+class Patience:
+    """Ends waits that took too long; one timer for all of them, because a timer per click costs more than its hash."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self._loop = loop
+        self._seconds = seconds
+        self._waiting: deque[tuple[float, LoopTicket]] = deque()
+
+    def watch(self, ticket: LoopTicket) -> None:
+        """From now on this ticket's wait is bounded."""
+        self._waiting.append((self._loop.time() + self._seconds, ticket))
+        if len(self._waiting) == 1:
+            self._loop.call_later(self._seconds, self._sweep)
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        while self._waiting and self._waiting[0][0] <= now:
+            self._waiting.popleft()[1].resolve(False)
+        if self._waiting:
+            self._loop.call_at(max(self._waiting[0][0], now + SWEEP_SECONDS), self._sweep)
+
+
 class LoopTicket(Ticket):
     """A ticket whose request is a coroutine."""
 
@@ -100,6 +123,7 @@ class Rsgi:
         self._fallback = intake.fallback
         self._loop = loop
         self._mailbox = Mailbox(loop)
+        self._patience = Patience(loop, intake.gate.patience)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="redirect")
 
     async def lead(self, environ: dict[str, Any], token: str) -> Visit:
@@ -116,9 +140,8 @@ class Rsgi:
         ticket = LoopTicket(body, self._mailbox)
         if not self._gate.enter(ticket):
             return await self._in_thread(self._fallback.spool, ticket)
-        timer = self._loop.call_later(self._gate.patience, ticket.resolve, False)
+        self._patience.watch(ticket)
         if await ticket.arrived:
-            timer.cancel()
             return ticket.path
         return await self._in_thread(self._fallback.rescue, ticket)
 
