@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.errors import CommandError, ExitCode
 from cli.session import DryRun, Json, Yes
 
+if TYPE_CHECKING:
+    from core.ads.blacklist import Listed
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The blacklist: look, unblock.")
 
 
 @app.command("list")
 def list_(
-    ip: Annotated[str | None, typer.Option(help="Only entries that contain this address.")] = None,
+    net: Annotated[str | None, typer.Option(help="Only entries of this address or network.")] = None,
     limit: Annotated[int, typer.Option(min=1)] = 100,
     as_json: Json = False,
 ) -> None:
@@ -25,15 +29,15 @@ def list_(
 
       signalbox ip list
 
-      signalbox ip list --ip 203.0.113.7 --json
+      signalbox ip list --net 203.0.113.7 --json
     """
     from cli.output import show
     from cli.session import database
     from core.ads import blacklist
 
     with database():
-        rows = _checked(lambda: blacklist.listed(ip=ip, limit=limit))
-    show(rows, schema="ip.list/1", as_json=as_json, title="Blacklist")
+        rows = _checked(lambda: blacklist.listed(net, limit=limit))
+    show(map(asdict, rows), schema="ip.list/1", as_json=as_json, title="Blacklist")
 
 
 @app.command()
@@ -52,26 +56,31 @@ def unblock(
 
       signalbox ip unblock 2001:db8:7::/64 --reason mistake --yes
     """
-    from cli.output import show_json
+    from cli.output import say, show_json
     from cli.session import confirm, database
     from core.ads import blacklist
 
     with database():
-        found = _checked(lambda: blacklist.entries(network))
+        found = _checked(lambda: blacklist.listed(network, limit=1000))
         if not found:
             raise CommandError(f"{network} is not on the blacklist", hint="signalbox ip list")
-        removed = 0
         if not dry_run:
-            confirm(f"take {len(found)} entr{'y' if len(found) == 1 else 'ies'} for {network} off the blacklist?", yes)
-            removed = blacklist.unblock(network, by="cli", reason=reason)
-    record = {"network": network, "entries": found, "removed": removed}
-    return show_json(record, schema="ip.unblock/1") if as_json else print(f"{network}: {removed} removed")
+            confirm(f"take {network} off the blacklist ({len(found)} entries)?", yes)
+        removed = (
+            [] if dry_run else [entry for entry in found if blacklist.unblock(entry.net, visitor_id=entry.visitor_id)]
+        )
+    record = {"network": network, "reason": reason, "found": list(map(asdict, found)), "removed": len(removed)}
+    if as_json:
+        return show_json(record, schema="ip.unblock/1")
+    for entry in found:
+        last = f"last violation {entry.last_violation_at:%Y-%m-%d %H:%MZ}"
+        say(f"{entry.net}: {entry.reason_code}, {entry.hits} hits, {last}")
+    return print(f"{network}: {len(removed)} of {len(found)} taken off")
 
 
-def _checked(look: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def _checked(look: Callable[[], list[Listed]]) -> list[Listed]:
     try:
         return look()
     except ValueError as error:
-        raise CommandError(
-            str(error), hint="write an address or a network such as 203.0.113.0/24", code=ExitCode.USAGE
-        ) from error
+        hint = "write an address or a network such as 203.0.113.0/24"
+        raise CommandError(str(error), hint=hint, code=ExitCode.USAGE) from error

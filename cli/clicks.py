@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
 from cli.errors import CommandError, ExitCode
 from cli.session import DryRun, Json, Yes
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from models.click_errors import ErrorFilter
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Issue links, explain and replay clicks.")
 
@@ -43,27 +48,32 @@ def link(
 
 
 @app.command()
-def explain(click_id: str, as_json: Json = False) -> None:
+def explain(
+    click_id: Annotated[str, typer.Argument(help="The click's id, or `last` for the one that came last.")],
+    as_json: Json = False,
+) -> None:
     """Tell what became of a click, step by step, with the values and limits of that moment.
 
     Examples:
 
       signalbox clicks explain 0197a3c4-7c00-7000-8000-000000000001
 
-      signalbox clicks explain 0197a3c4-7c00-7000-8000-000000000001 --json
+      signalbox clicks explain last --json
     """
     from cli.output import show_json
     from cli.session import database
-    from cli.trace import lines
+    from cli.trace import lines, record
     from core.ads.explain import explain as explain_click
+    from models.click_trace import latest
 
-    wanted = _click_id(click_id)
+    wanted = None if click_id == "last" else _click_id(click_id)
     with database():
-        found = explain_click(wanted)
+        wanted = wanted or latest()
+        found = explain_click(wanted) if wanted else None
     if found is None:
         cause = "it is still in a queue or the spool, was never accepted, or its day has left the live tables"
-        raise CommandError(f"no click {wanted} is stored", cause=cause, hint="signalbox doctor")
-    return show_json(found.record(), schema="clicks.explain/1") if as_json else print("\n".join(lines(found)))
+        raise CommandError(f"no click {wanted or ''} is stored", cause=cause, hint="signalbox doctor")
+    return show_json(record(found), schema="clicks.explain/1") if as_json else print("\n".join(lines(found)))
 
 
 @app.command()
@@ -71,7 +81,7 @@ def replay(
     click_id: Annotated[list[str] | None, typer.Option("--id", help="This click; repeat for several.")] = None,
     code: Annotated[str | None, typer.Option(help="Only errors of this code, such as adload_timeout.")] = None,
     since: Annotated[str | None, typer.Option(help="Only errors at or after this instant (ISO 8601).")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
+    campaign: Annotated[int | None, typer.Option(help="Only errors of this campaign id.")] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
@@ -87,30 +97,32 @@ def replay(
     from cli.output import show_json
     from cli.session import confirm, database
     from core.ads import errors_replay
-    from worker.broker import make_broker
+    from models.click_errors import ErrorFilter
 
-    chosen = errors_replay.Filter(
-        ids=[_click_id(item) for item in click_id or []], code=code, since=_instant(since), limit=limit
-    )
+    ids = tuple(str(_click_id(item)) for item in click_id or [])
+    wanted = ErrorFilter(ids, code, campaign, _instant(since), None, None, None)
     with database() as settings:
-        count = errors_replay.count(chosen)
+        count, late = errors_replay.matching(wanted), errors_replay.refused(wanted)
         if count and not dry_run:
             confirm(f"send {count} click(s) through again?", yes)
-            broker = make_broker(settings, "worker")
-            count = _send_again(chosen)
-            broker.close()
-    record = {"clicks": count, "sent": bool(count) and not dry_run}
-    return (
-        show_json(record, schema="clicks.replay/1")
-        if as_json
-        else print(f"{count} click(s) {'sent' if record['sent'] else 'match'}")
-    )
+            _send_again(settings, wanted)
+    found = {"clicks": count, "too_old": late, "sent": bool(count) and not dry_run}
+    if as_json:
+        return show_json(found, schema="clicks.replay/1")
+    print(f"{count} click(s) {'sent' if found['sent'] else 'match'}")
+    return print(f"{late} more are too old: correct them by an adjustment") if late else None
 
 
-def _send_again(chosen: object) -> int:
-    from worker.ads.clicks import resend_errors
+def _send_again(settings: Settings, wanted: ErrorFilter) -> None:
+    from worker.ads.clicks import replay_click_errors
+    from worker.broker import make_broker
 
-    return int(resend_errors(chosen))
+    broker = make_broker(settings, "worker")
+    replay_click_errors.fn(
+        click_ids=list(wanted.click_ids), code=wanted.code, campaign_id=wanted.campaign_id,
+        since=wanted.since.isoformat() if wanted.since else None, by="cli",
+    )  # fmt: skip
+    broker.close()
 
 
 def _click_id(text: str) -> UUID:
@@ -124,13 +136,11 @@ def _click_id(text: str) -> UUID:
         ) from error
 
 
-def _instant(text: str | None) -> object:
-    from datetime import datetime
-
+def _instant(text: str | None) -> datetime | None:
     try:
-        value = text and datetime.fromisoformat(text)
+        value = datetime.fromisoformat(text) if text else None
     except ValueError as error:
         raise CommandError(f"{text!r} is not an instant", hint="2026-11-20T12:00:00Z", code=ExitCode.USAGE) from error
     if value and value.tzinfo is None:
         raise CommandError(f"{text!r} has no time zone", hint=f"{text}Z", code=ExitCode.USAGE)
-    return value or None
+    return value

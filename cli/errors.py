@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from enum import IntEnum
 
@@ -46,6 +47,8 @@ def translate(error: BaseException) -> CommandError | None:
         return CommandError(what, hint="signalbox up --demo needs no settings", code=ExitCode.NOT_READY)
     if isinstance(error, UnknownTask):
         return CommandError(str(error), hint="signalbox tasks", code=ExitCode.USAGE)
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return CommandError("the port is in use by another program", hint="--port and --redirect-port choose others")
     return _translate_state(error)
 
 
@@ -54,7 +57,10 @@ def _translate_state(error: BaseException) -> CommandError | None:
     from peewee import InterfaceError, OperationalError
 
     from models.migrate import SchemaError
+    from worker.embedded import DatabaseInUse
 
+    if isinstance(error, DatabaseInUse):
+        return CommandError(str(error), code=ExitCode.LOCKED)
     if isinstance(error, SchemaError):
         return CommandError(str(error), hint="signalbox migrate --check", code=ExitCode.NOT_READY)
     if isinstance(error, (OperationalError, InterfaceError)):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import cast
+from pathlib import Path
+from typing import Annotated, cast
 
 import typer
 
@@ -37,6 +38,16 @@ for module in (servers, inspect, messages):
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(blacklist.app, name="ip")
 app.add_typer(dead.app, name="dead")
+
+
+@app.callback(help=_HELP)
+def options(
+    env_file: Annotated[Path | None, typer.Option(help="Read settings from this file in place of .env.")] = None,
+) -> None:
+    if env_file:
+        from config.settings import use_env_file
+
+        use_env_file(env_file)
 
 
 def main() -> None:

@@ -44,10 +44,10 @@ def embedded(settings: Settings, *, port: int, redirect_port: int) -> Iterator[N
     configure(settings)
     connect(settings, role="up")
     with ExitStack() as stack:
-        broker = _broker(settings)
-        stack.callback(broker.close)
         migrate.migrate()
         stack.callback(disconnect)
+        broker = _broker(settings)
+        stack.callback(broker.close)
         stack.enter_context(_worker(broker))
         stack.enter_context(_scheduler())
         stack.enter_context(_servers(settings, port, redirect_port))
@@ -56,8 +56,11 @@ def embedded(settings: Settings, *, port: int, redirect_port: int) -> Iterator[N
 
 def _broker(settings: Settings) -> Any:
     from worker.broker import load_actors, make_broker
+    from worker.embedded import SqliteBroker
 
     broker = make_broker(settings, "worker")
+    if isinstance(broker, SqliteBroker):
+        broker.claim()
     load_actors()
     return broker
 

@@ -129,6 +129,14 @@ def get_settings() -> Settings:
         raise SettingsError([_problem(item) for item in error.errors()]) from None
 
 
+def use_env_file(path: Path) -> None:
+    """Read this file in place of `.env`; raises SettingsError when it is not there."""
+    if not path.is_file():
+        raise SettingsError([f"{path}: no such file; name a file of NAME=value lines"])
+    Settings.model_config["env_file"] = path
+    get_settings.cache_clear()
+
+
 def override(**values: object) -> None:
     """Set variables for this process before the settings are read (the demo and the command line use it)."""
     for name, value in values.items():

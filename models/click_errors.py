@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from models import bulk
@@ -33,10 +33,10 @@ where state in ('open', 'unknown')
     and click_day >= %s and click_day <= %s
 order by click_day, click_id limit %s
 """
-_COUNT_OLD = """
+_COUNT = """
 select count(*) from click_error
 where state in ('open', 'unknown') and (%s or click_id {in:uuid}) and (%s or code = %s) and (%s or campaign_id = %s)
-    and (%s or created_at >= {instant}) and (%s or created_at < {instant}) and click_day < %s
+    and (%s or created_at >= {instant}) and (%s or created_at < {instant}) and click_day >= %s and click_day < %s
 """
 _KEYS = bulk.Rows("day day, id uuid")
 _TO_RETRY = """
@@ -73,7 +73,16 @@ def take_for_replay(wanted: ErrorFilter, oldest: date, newest: date, limit: int,
 
 def count_too_old(wanted: ErrorFilter, oldest: date) -> int:
     """Matching faults of days that may be archived, whose replay is refused."""
-    return int(bulk.read(_COUNT_OLD, (*_conditions(wanted), bind(oldest)))[0][0])
+    return _count(wanted, date.min, oldest)
+
+
+def count_open(wanted: ErrorFilter, oldest: date, newest: date) -> int:
+    """Matching faults that a replay would take."""
+    return _count(wanted, oldest, newest + timedelta(days=1))
+
+
+def _count(wanted: ErrorFilter, first: date, after: date) -> int:
+    return int(bulk.read(_COUNT, (*_conditions(wanted), bind(first), bind(after)))[0][0])
 
 
 def _conditions(wanted: ErrorFilter) -> tuple[Any, ...]:

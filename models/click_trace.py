@@ -34,6 +34,16 @@ def find(click_id: UUID) -> Trace:
     return Trace(click, rejected, error, rules.rules if rules else {}, price)
 
 
+def latest() -> UUID | None:
+    """The id of the click that was made last, whatever became of it; None when there is none."""
+    newest = [
+        row.click_id
+        for model in (Click, ClickRejected, ClickError)
+        for row in model.select(model.click_id).order_by(model.click_day.desc(), model.click_id.desc()).limit(1)
+    ]
+    return max(newest, default=None)
+
+
 def _days(click_id: UUID) -> tuple[date, date]:
     """The days around the instant that the id was made; all days for ids from elsewhere."""
     if click_id.version != _VERSION_WITH_TIME:

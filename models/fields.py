@@ -152,3 +152,10 @@ def _decimal(text: str) -> Decimal:
     if not value.is_finite():
         raise ValueError("not a finite number")
     return value
+
+
+def decimal_text(amount: int) -> str:
+    """Micro-units as a decimal with at least two places and none that say nothing."""
+    whole, part = divmod(abs(amount), MICROS)
+    digits = f"{part:06d}".rstrip("0").ljust(2, "0")
+    return f"{'-' if amount < 0 else ''}{whole}.{digits}"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import secrets
-import tempfile
+import shutil
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -14,7 +18,7 @@ import requests
 from cli.demo.story import Narrator
 from cli.demo.visitors import Cast, Visit
 from cli.demo.world import STOPPED, World, build
-from cli.errors import ExitCode
+from cli.errors import CommandError, ExitCode
 from cli.output import say
 from cli.up import embedded
 from config.clock import monotonic, now
@@ -23,51 +27,73 @@ from core.ads.links import issue_click_link
 from models.database import fetch
 from sandbox.server import Sandbox
 
+FOLDER = Path("out/demo")
 _SETTLE_SECONDS = 10.0
 
 
 def run_demo(*, seed: int, speed: float, visits: int | None, port: int, redirect_port: int) -> int:
     """Tell the story until Ctrl-C, or for so many visits, then print what became of them."""
-    with tempfile.TemporaryDirectory(prefix="signalbox-demo-") as folder, Sandbox(port=0, seed=seed) as sandbox:
-        _settings(Path(folder), sandbox.url, redirect_port)
+    with _stage() as folder, Sandbox(port=0, seed=seed) as sandbox:
+        _settings(folder, sandbox.adload_url, redirect_port)
         with embedded(get_settings(), port=port, redirect_port=redirect_port):
             world = build(Random(seed))  # noqa: S311  the demo's dice
-            _stock_adload(sandbox.url, world)
+            _stock_adload(sandbox, world)
             _introduce(world)
             _play(Cast(world, Random(seed)), speed, visits)  # noqa: S311
     return int(ExitCode.OK)
 
 
-def _settings(folder: Path, sandbox_url: str, redirect_port: int) -> None:
-    override(
-        database_url="", rabbitmq_url="", sqlite_path=folder / "demo.sqlite3", spool_dir=folder / "spool",
-        link_keys=f"1:{secrets.token_hex(32)}", fallback_url="https://www.example.com/", settlement_currency="USD",
-        trusted_proxies="127.0.0.1", public_url=f"http://127.0.0.1:{redirect_port}",
-        adload_driver="http", adload_url=f"{sandbox_url}/adload", log_level="ERROR",
-    )  # fmt: skip
+@contextmanager
+def _stage() -> Iterator[Path]:
+    """The demo's own folder, emptied first; raises CommandError while another demo plays in it."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(FOLDER / "lock", "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError("another demo is running in this folder", code=ExitCode.LOCKED) from None
+        shutil.rmtree(FOLDER / "data", ignore_errors=True)
+        yield FOLDER
 
 
-def _stock_adload(url: str, world: World) -> None:
+def _settings(folder: Path, adload_url: str, redirect_port: int) -> None:
+    """The demo's settings, for this process and, in a file, for commands in another terminal."""
+    values = {
+        "sqlite_path": folder / "data" / "demo.sqlite3",
+        "spool_dir": folder / "data" / "spool",
+        "link_keys": f"1:{secrets.token_hex(32)}",
+        "fallback_url": "https://www.example.com/",
+        "settlement_currency": "USD",
+        "trusted_proxies": "127.0.0.1",
+        "public_url": f"http://127.0.0.1:{redirect_port}",
+        "adload_driver": "http",
+        "adload_url": adload_url,
+        "log_level": "ERROR",
+        "database_url": "",
+        "rabbitmq_url": "",
+    }
+    (folder / "data").mkdir()
+    lines = [f"{name.upper()}={value}" for name, value in values.items()]
+    (folder / "data" / "env").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    override(**values)
+
+
+def _stock_adload(sandbox: Sandbox, world: World) -> None:
     """Tell the sandbox what each offer costs, and have it stop one campaign without a word."""
+    sandbox.edit("adload", "settings", triggers=False)
     for guid in dict.fromkeys(ad.campaign_guid for ad in world.ads):
         ads = [ad for ad in world.ads if ad.campaign_guid == guid]
         offers = [{"id": str(ad.guid), "title": ad.campaign, "active": True, "cost_micros": ad.cost} for ad in ads]
-        stopped = ads[0].campaign == STOPPED
-        body = {
-            "service": "adload",
-            "id": str(guid),
-            "set": {"title": ads[0].campaign, "offers": offers, "stopped": stopped},
-        }
-        requests.post(f"{url}/_sandbox/edit", json=body, timeout=5).raise_for_status()
+        sandbox.edit("adload", str(guid), title=ads[0].campaign, offers=offers, stopped=ads[0].campaign == STOPPED)
 
 
 def _introduce(world: World) -> None:
     ad = world.paid()[0]
-    link = issue_click_link(
-        ad.offer_id, world.informers[0], "127.0.0.1", "https://gazette.example/", now(), destination=ad.url
-    )
-    say("\nThis is a demo: made-up advertisers, publishers and visitors; nothing leaves this machine.\n")
-    say(f"Follow a link yourself:\n  curl -si '{link}'\nCtrl-C ends the demo.\n")
+    page = "https://gazette.example/"
+    link = issue_click_link(ad.offer_id, world.informers[0], "127.0.0.1", page, now(), destination=ad.url)
+    command = f"{sys.argv[0]} --env-file {FOLDER}/data/env clicks explain last"
+    say("\nA demo: made-up advertisers, publishers and visitors; nothing leaves this machine. Ctrl-C ends it.\n")
+    say(f"Follow a link yourself:\n  curl -si '{link}'\nand ask what became of it, in another terminal:\n  {command}\n")
 
 
 def _play(cast: Cast, speed: float, visits: int | None) -> None:

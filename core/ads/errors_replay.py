@@ -22,6 +22,11 @@ def take(wanted: ErrorFilter, *, by: str = "replay", limit: int = BATCH) -> list
     return [_body(payload) for _, _, payload in rows]
 
 
+def matching(wanted: ErrorFilter) -> int:
+    """How many open faults a replay would take."""
+    return click_errors.count_open(wanted, today() - OLDEST, today() + timedelta(days=1))
+
+
 def refused(wanted: ErrorFilter) -> int:
     """How many matching faults are too old to be replayed."""
     return click_errors.count_too_old(wanted, today() - OLDEST)

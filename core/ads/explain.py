@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +12,7 @@ from uuid import UUID
 from core.ads.outcomes import NUMBERS, SENTENCES, SENTENCES_OF_FAULTS, Reason
 from models import click_trace
 from models.click_trace import Trace
+from models.fields import decimal_text
 
 
 class Verdict(StrEnum):
@@ -79,16 +81,10 @@ def _rejected(click_id: UUID, trace: Trace) -> Explanation:
 
 
 def _refusal(row: Any) -> str:
+    write = _SENTENCES.get(row.reason_code)
+    if write:
+        return write(row.detail.get("rule"), row.detail.get("measured"), row)
     rule, measured = row.detail.get("rule"), row.detail.get("measured")
-    texts = {
-        Reason.BLACKLISTED: f"{measured} listed since {row.detail.get('since')} for {row.detail.get('listed_for')}",
-        Reason.TOKEN_INVALID: f"{measured}; needs {rule}",
-        Reason.IP_MISMATCH: f"link tag {rule}, {row.actor_net} gives {measured}",
-        Reason.LINK_EXPIRED: f"{_minutes(measured)} of {_minutes(rule)}",
-        Reason.CLOCK_SKEW: f"issued {_seconds(measured)} after the click, at most {_seconds(rule)} allowed",
-    }
-    if row.reason_code in texts:
-        return texts[row.reason_code]
     if "hours" in row.detail:
         return f"no. {measured} of {rule} in {row.detail['hours']} h"
     return f"{SENTENCES[row.reason_code]}: {measured}, limit {rule}"
@@ -100,6 +96,19 @@ def _seconds(value: Any) -> str:
 
 def _minutes(seconds: Any) -> str:
     return f"{int(seconds) // 60} min"
+
+
+_SENTENCES: dict[str, Callable[[Any, Any, Any], str]] = {
+    Reason.BLACKLISTED: lambda rule, measured, row: (
+        f"{measured} listed since {row.detail.get('since')} for {row.detail.get('listed_for')}"
+    ),
+    Reason.TOKEN_INVALID: lambda rule, measured, row: f"{measured}; needs {rule}",
+    Reason.IP_MISMATCH: lambda rule, measured, row: f"link tag {rule}, {row.actor_net} gives {measured}",
+    Reason.LINK_EXPIRED: lambda rule, measured, row: f"{_minutes(measured)} of {_minutes(rule)}",
+    Reason.CLOCK_SKEW: lambda rule, measured, row: (
+        f"issued {_seconds(measured)} after the click, at most {_seconds(rule)} allowed"
+    ),
+}
 
 
 def _consequence(row: Any, trace: Trace) -> str:
@@ -145,20 +154,21 @@ def _charge(row: Any) -> str:
         return f"waits for an answer, {row.attempts} failed attempts{failure}"
     if not row.is_unique:
         return "not asked, the offer was clicked before"
-    return f"charged {row.advertiser_cost}" + (", social" if row.is_social else "")
+    return f"charged {decimal_text(row.advertiser_cost)}" + (", social" if row.is_social else "")
 
 
 def _record(row: Any, trace: Trace) -> str:
     if row.state == "pending":
         return "not yet"
     if trace.price is None:
-        return f"click, publisher +{row.partner_cost}"
-    return f"click, publisher +{row.partner_cost} by price {trace.price.id} ({trace.price.kind})"
+        return f"click, publisher +{decimal_text(row.partner_cost)}"
+    return f"click, publisher +{decimal_text(row.partner_cost)} by price {trace.price.id} ({trace.price.kind})"
 
 
 def _failed(click_id: UUID, trace: Trace) -> Explanation:
     error: Any = trace.error
-    text = f"{SENTENCES_OF_FAULTS.get(error.code, error.code)}; {error.message}"
+    sentence = SENTENCES_OF_FAULTS.get(error.code, error.code)
+    text = sentence if error.message == sentence else f"{sentence}; {error.message}"
     if error.stage == "charge":
         view_ms = trace.click.view_ms if trace.click else 0
         first = [_passed(place, trace, view_ms) for place in range(2)]
