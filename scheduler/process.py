@@ -19,7 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
-from config import catalog, clock
+from config import catalog, clock, logs
 from config.settings import Settings, get_settings
 from models import schedule
 from models.database import DATABASE_DOWN, connect, disconnect, drop_connection, ensure_connection
@@ -160,6 +160,7 @@ def run(settings: Settings) -> None:
 
     Raises SchemaError unless the database has exactly this version's schema.
     """
+    logs.configure(settings)
     connect(settings, role="scheduler", idle_ms=FROZEN_AFTER_MS)
     require_current()
     metrics.serve(settings.metrics_port)

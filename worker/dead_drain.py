@@ -38,19 +38,23 @@ def drain(broker: Any, queues: Iterable[str] = catalog.QUEUES) -> int:
 def drain_dead_letters(channel: Any, queues: Iterable[str] = catalog.QUEUES) -> int:
     """Store what waits in the dead-letter queues, each acknowledged once it is committed; how many were read."""
     ensure_connection()
-    return sum(_drain_queue(channel, queue) for queue in queues)
+    return sum(_drain_queue(channel.connection, queue) for queue in queues)
 
 
-def _drain_queue(channel: Any, queue: str) -> int:
-    """Read one queue; a channel that asks for a queue nobody has declared yet is closed by the broker."""
-    name = xq_name(queue)
+def _drain_queue(connection: Any, queue: str) -> int:
+    """Read one queue, on a channel of its own: the broker closes one that asks for a queue nobody has declared yet."""
     try:
-        channel.queue_declare(name, passive=True)
+        with connection.channel() as channel:
+            return _read_all(channel, queue)
     except pika.exceptions.ChannelClosedByBroker as error:
         if error.reply_code != 404:
             raise
-        channel.connection.channel()
         return 0
+
+
+def _read_all(channel: Any, queue: str) -> int:
+    name = xq_name(queue)
+    channel.queue_declare(name, passive=True)
     for read in range(MOST_PER_QUEUE):
         method, _, body = channel.basic_get(name)
         if method is None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from typing import Protocol
 
 import structlog
+from dramatiq.errors import ConnectionClosed
 from prometheus_client import Counter, Gauge
 
+from config import logs
 from config.catalog import QUEUES
 from config.clock import monotonic
+from config.errors import SettingsError
+from config.settings import Settings
 from models import outbox
-from models.database import DATABASE_DOWN, db, disconnect, drop_connection, ensure_connection
+from models.database import DATABASE_DOWN, connect, db, disconnect, drop_connection, ensure_connection
+from models.migrate import require_current
 from models.outbox import Waiting
+from models.retention import forget_old
+from worker import metrics
+from worker.broker import HardenedRabbitmqBroker
+from worker.dead_drain import drain
+from worker.depths import Depths
+from worker.supervisor import notify
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +35,10 @@ BATCH = 500
 PROBE = 10
 CONFIRM_SECONDS = 2.0
 STATEMENT_MS = 5000
+DRAIN_SECONDS = 5.0
+SAMPLE_SECONDS = 5.0
+RETENTION_SECONDS = 3600.0
+STOP_SECONDS = 5.0
 FAIR_SHARE = 200
 QUEUE_IS_FULL = 2000
 
@@ -138,3 +154,52 @@ def run_rounds(relay: Relay, stop: threading.Event) -> None:
         if not guarded(relay.round):
             stop.wait(max(0.0, ROUND_SECONDS - (monotonic() - started_at)))
     disconnect()
+
+
+def run(settings: Settings) -> int:
+    """Relay until SIGTERM or SIGINT, which end it within seconds; 0.
+
+    Raises SettingsError in the embedded mode, SchemaError unless the database has exactly this version's schema.
+    """
+    if settings.embedded or settings.database_dsn.startswith("sqlite:"):
+        raise SettingsError(["RABBITMQ_URL, DATABASE_URL: the relay needs both; the embedded mode has no relay"])
+    logs.configure(settings)
+    connect(settings, role="relay", statement_ms=STATEMENT_MS)
+    require_current()
+    disconnect()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    metrics.serve(settings.metrics_port)
+    _relay(settings, HardenedRabbitmqBroker(settings, "relay", []), stop)
+    return 0
+
+
+def _relay(settings: Settings, broker: HardenedRabbitmqBroker, stop: threading.Event) -> None:
+    depths = Depths(broker.parameters)
+    chores = _chores(settings, broker, stop)
+    for chore in chores:
+        chore.start()
+    log.info("relay_started")
+    notify("READY=1")
+    run_rounds(Relay(broker.publisher, depths), stop)
+    for chore in chores:
+        chore.join(STOP_SECONDS)
+    depths.close()
+    broker.close()
+    log.info("relay_stopped")
+
+
+def _chores(settings: Settings, broker: HardenedRabbitmqBroker, stop: threading.Event) -> list[Chore]:
+    return [
+        Chore("dead-letters", DRAIN_SECONDS, lambda: _drain(broker), stop),
+        Chore("outbox-sample", SAMPLE_SECONDS, sample, stop),
+        Chore("retention", RETENTION_SECONDS, lambda: forget_old(settings.dead_letter_days), stop),
+    ]
+
+
+def _drain(broker: HardenedRabbitmqBroker) -> None:
+    try:
+        drain(broker)
+    except ConnectionClosed as error:
+        log.info("dead_letters_not_read", error=type(error).__name__)

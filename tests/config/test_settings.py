@@ -81,7 +81,7 @@ def test_a_wrong_value_is_refused_with_the_remedy(
 
 def test_a_remote_driver_needs_an_address(settings_env: SettingsEnv) -> None:
     text = refusal(settings_env, ADLOAD_DRIVER="http")
-    assert text.startswith("ADLOAD_URL: required with ADLOAD_DRIVER=http, for example http://")
+    assert text.startswith("ADLOAD_URL: required with ADLOAD_DRIVER=http, for example http")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,14 +18,15 @@ import psycopg2
 import pytest
 
 from config.clock import now
+from config.errors import SettingsError
 from config.ids import new_id
 from models import database as connections
 from models import outbox
 from models.database import db, execute, fetch
 from models.envelope import decode, encode_message
-from tests.conftest import SettingsEnv
+from tests.conftest import REQUIRED, SettingsEnv
 from worker.broker import HardenedRabbitmqBroker
-from worker.outbox import BATCH, PROBE, Relay, run_rounds
+from worker.outbox import BATCH, PROBE, Relay, run, run_rounds
 from worker.publisher import PublishFailed
 
 QUEUE = "jobs"
@@ -169,6 +173,7 @@ def test_a_row_that_another_relay_holds_is_passed_over(
         other.cursor().execute("select id from outbox where id = %s for update", (held,))
         relay.round()
         assert arrived() == [2]
+        other.rollback()
     finally:
         other.close()
     relay.round()
@@ -347,3 +352,47 @@ def test_the_backlog_is_measured() -> None:
     count, age = outbox.backlog()
     assert count == 1
     assert 299 < age < 400
+
+
+RELAY = """
+from config.settings import get_settings
+from worker.outbox import run
+raise SystemExit(run(get_settings()))
+"""
+
+
+@contextmanager
+def relay_process(database_url: str, broker_url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The relay as it runs in production."""
+    environment = {**os.environ, **REQUIRED, "DATABASE_URL": database_url, "RABBITMQ_URL": broker_url}
+    with subprocess.Popen([sys.executable, "-c", RELAY], env=environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_process_publishes_and_ends_within_seconds_of_a_signal(
+    postgres_database: Any, migrated_postgres_url: str, rabbitmq_url: str, arrived: Callable[[], list[int]]
+) -> None:
+    put(1)
+    with relay_process(migrated_postgres_url, rabbitmq_url) as process:
+        eventually(lambda: waiting() == 0)
+        process.terminate()
+        assert process.wait(10) == 0
+    assert arrived() == [1]
+
+
+def test_the_process_files_dead_letters(
+    postgres_database: Any, migrated_postgres_url: str, rabbitmq_url: str, broker: HardenedRabbitmqBroker
+) -> None:
+    # no other queue exists yet, as on the day of installation
+    broker.publisher.publish("jobs.XQ", encode_message("refresh_campaign", {}), 5.0).result(10)
+    with relay_process(migrated_postgres_url, rabbitmq_url):
+        eventually(lambda: fetch("select count(*) from dead_letter")[0][0] == 1)
+    assert fetch("select task, queue from dead_letter") == [("refresh_campaign", "jobs")]
+
+
+def test_the_embedded_mode_has_no_relay(settings_env: SettingsEnv) -> None:
+    with pytest.raises(SettingsError, match="RABBITMQ_URL"):
+        run(settings_env())
