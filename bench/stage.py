@@ -30,6 +30,8 @@ _COMMON = {
     "TRUSTED_PROXIES": "127.0.0.1",
     "LOG_LEVEL": "WARNING",
     "REDIRECT_THREADS": "128",
+    "ADLOAD_DRIVER": "local",
+    "ADLOAD_URL": "",
 }
 
 

@@ -7,6 +7,7 @@ Exit codes: 0 every promise held, 1 no verdict, 2 wrong words, 3 a server is mis
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -69,14 +70,18 @@ def _run(names: Sequence[str], options: argparse.Namespace) -> int:
 
 def _attempt(scenario: Scenario, kept: Servers | None, folder: Path, options: argparse.Namespace) -> Result:
     """Run and judge one scenario; whatever goes wrong on the way is no verdict, never a pass."""
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # of an earlier run with the same name
+    folder.mkdir(parents=True)
     size = PROFILES[options.profile][scenario.name]
+    begun = monotonic()
     try:
         trial = Trial(scenario.name, options.seed, size, _ground(scenario, kept, folder.resolve()), folder.resolve())
         scenario.run(trial)
-        return evaluate(trial, scenario)
+        result = evaluate(trial, scenario)
     except (NoVerdict, RuntimeError, OSError) as error:
-        return Result(scenario.name, valid=False, error=f"{type(error).__name__}: {error}")
+        result = Result(scenario.name, valid=False, error=f"{type(error).__name__}: {error}")
+    result.took_s = round(monotonic() - begun, 1)
+    return result
 
 
 def _ground(scenario: Scenario, kept: Servers | None, folder: Path) -> Ground:
@@ -85,7 +90,7 @@ def _ground(scenario: Scenario, kept: Servers | None, folder: Path) -> Ground:
     assert kept is not None
     kept.database.revive()
     kept.broker.revive()
-    return staged(kept, folder, **({"ADLOAD_DRIVER": "local", "ADLOAD_URL": ""} | scenario.variables()))
+    return staged(kept, folder, **scenario.variables())
 
 
 def _code(results: Sequence[Result]) -> int:

@@ -24,7 +24,7 @@ from config.clock import now
 
 _PACKAGES = ("dramatiq", "pika", "peewee", "psycopg2-binary", "granian")
 COUNTS = ("attempted", "acknowledged", "recovered", "lost", "duplicated", "unexpected")
-COLUMNS = ("scenario", "verdict", "kills", *COUNTS, "p50 ms", "p99 ms", "healed s")
+COLUMNS = ("scenario", "verdict", "kills", *COUNTS, "p50 ms", "p99 ms", "healed s", "took s")
 
 
 @dataclass
@@ -40,6 +40,7 @@ class Result:
     latency_ms: dict[str, float] = field(default_factory=dict)
     recovery_s: dict[str, float] = field(default_factory=dict)
     healed_in_s: float = 0.0
+    took_s: float = 0.0
     still_waiting: dict[str, int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     upper_bound_loss_rate_95: float = 0.0
@@ -52,7 +53,9 @@ class Result:
         died = self.faults.get("kill9", 0) + self.faults.get("crash", 0)
         clicks = [self.clicks.get(name) for name in COUNTS]
         latency = (self.latency_ms.get("redirect_p50"), self.latency_ms.get("redirect_p99"))
-        return dict(zip(COLUMNS, (self.name, self.word(), died, *clicks, *latency, self.healed_in_s), strict=True))
+        return dict(
+            zip(COLUMNS, (self.name, self.word(), died, *clicks, *latency, self.healed_in_s, self.took_s), strict=True)
+        )
 
     def word(self) -> str:
         """The verdict in a word or two."""
