@@ -81,10 +81,9 @@ class Fallback:
             return take_group(self._fallen)
 
     def _handle(self, group: list[Ticket]) -> None:
-        bodies = [ticket.body for ticket in group]
-        if self._inline.process(bodies):
+        if self._inline.process([ticket.body for ticket in group]):
             settle_all(group, Path.INLINE)
-        elif self._spooling.append(bodies):
+        elif self._spooling.append([ticket.body for ticket in group if not ticket.gone]):
             settle_all(group, Path.SPOOL)
         elif self._stopping:
             settle_all(group, Path.NONE)

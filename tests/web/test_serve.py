@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
+import orjson
 import pytest
 
 from bench.servers.kept import free_ports
@@ -126,7 +127,8 @@ def test_with_the_broker_gone_visitors_are_sent_on_through_the_event_loop_too(
         for _ in range(5):
             assert _get(port, link("https://shop.example/"))[0] == 302
     lines = [line for path in (tmp_path / "spool").glob("*.jsonl") for line in path.read_bytes().splitlines()]
-    assert len(lines) == 5
+    # on a loaded machine a click may be written by its request and by the fallback; its id is the same
+    assert len({orjson.loads(line)["click_id"] for line in lines}) == 5
 
 
 def _spoofed(target: str) -> bytes:
