@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -35,7 +36,7 @@ class BoundConsumer(_RabbitmqConsumer):
         try:
             super().__init__(broker, queue_name, prefetch, timeout)  # type: ignore[no-untyped-call]
         except BROKER_DOWN as error:
-            self._close_half_open()
+            self._hang_up()
             raise ConnectionClosed(error) from None
 
     def __next__(self) -> Any:
@@ -113,11 +114,15 @@ class BoundConsumer(_RabbitmqConsumer):
             super().close()  # type: ignore[no-untyped-call]
         except BROKER_DOWN as error:
             raise ConnectionClosed(error) from None
+        finally:
+            self._hang_up()
 
-    def _close_half_open(self) -> None:
+    def _hang_up(self) -> None:
+        """Close the connection itself: the library leaves it open when the broker has closed the channel on it."""
         connection = getattr(self, "connection", None)
         if connection is not None and connection.is_open:
-            connection.close()
+            with suppress(*BROKER_DOWN):
+                connection.close()
 
 
 def pause_before_reconnect() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from time import sleep
 from typing import Any
 
@@ -19,8 +20,10 @@ from models.database import disconnect
 from models.runtime import DeadLetter
 from tests.conftest import SettingsEnv
 from worker import actor as actors
-from worker import consumers
+from worker import consumers, shared
 from worker.broker import HardenedRabbitmqBroker, make_broker
+from worker.dead_drain import drain
+from worker.outbox import Relay
 
 QUEUE = "jobs"
 
@@ -63,6 +66,18 @@ class Stage:
         counts: tuple[int, int, int] = self.broker.get_queue_message_counts(queue)
         return counts
 
+    def patience(self, confirm: float, attempts: int = 1) -> None:
+        """Let publishes give up sooner than in production."""
+        self.broker.patience = replace(self.broker.patience, confirm=confirm, attempts=attempts)
+
+    def relay(self) -> None:
+        """One round of the relay."""
+        Relay(self.broker.publisher, lambda queue: 0).round()
+
+    def drain(self) -> int:
+        """One round of the dead-letter drain."""
+        return drain(self.broker, [QUEUE])
+
     def dead(self) -> list[DeadLetter]:
         """The dead letters in the database."""
         return list(DeadLetter.select())
@@ -86,7 +101,8 @@ def stage(
 @contextmanager
 def staged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """A stage on these settings."""
-    monkeypatch.setattr(actors, "ACTORS", {})
+    monkeypatch.setattr(actors, "ACTORS", {"give_up": shared.give_up})
+    monkeypatch.setattr(shared, "HANDLERS", {})
     monkeypatch.setattr(actors, "_current", [])
     monkeypatch.setattr(consumers, "RECONNECT_JITTER", 0.1)
     monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.2)
@@ -98,7 +114,15 @@ def staged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stag
         disconnect()
 
 
+def alarm(stage: Stage, server: Rabbit) -> None:
+    """Raise the memory alarm and wait until it has reached the publisher; it may be a message or two late."""
+    server.set_alarm()
+    publisher = stage.broker.publisher
+    eventually(lambda: publisher.publish("retry", b"probe", 0.2).exception(5) and publisher.blocked)
+
+
 @pytest.fixture
-def server(rabbitmq_server: Rabbit) -> Rabbit:
-    """The node itself, to be hurt."""
-    return rabbitmq_server
+def server(rabbitmq_server: Rabbit) -> Iterator[Rabbit]:
+    """The node itself, to be hurt; healthy again before the stage is cleared."""
+    yield rabbitmq_server
+    rabbitmq_server.revive()

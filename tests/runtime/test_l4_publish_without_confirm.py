@@ -1,0 +1,128 @@
+"""L4: what was confirmed arrives; what was not is said to have failed."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from dramatiq.errors import ConnectionClosed
+
+from bench.environment import Rabbit
+from tests.runtime.conftest import QUEUE, Stage, alarm, eventually
+from tests.runtime.stock import stock_broker
+from worker.publisher import ConfirmTimeout, PublisherState, PublishRefused
+
+
+def test_l4_every_confirmed_message_survives_the_sudden_death_of_the_broker(stage: Stage, server: Rabbit) -> None:
+    publisher = stage.broker.publisher
+    publisher.publish(QUEUE, b"first", 5).result(6)
+    futures = [publisher.publish(QUEUE, b"%d" % number, 30) for number in range(5000)]
+    eventually(futures[300].done)
+    server.kill9()
+    eventually(lambda: all(future.done() for future in futures[:900]))
+    server.start()
+    states = [future.exception(40) for future in futures]
+
+    confirmed = {b"%d" % number for number, error in enumerate(states) if error is None}
+    assert len(confirmed) >= 300
+    assert confirmed <= set(_bodies(stage))
+
+
+def test_l4_a_queue_that_was_deleted_is_declared_again(stage: Stage) -> None:
+    publisher = stage.broker.publisher
+    publisher.publish(QUEUE, b"first", 5).result(6)
+    stage.broker.channel.queue_delete(QUEUE)
+
+    publisher.publish(QUEUE, b"second", 5).result(6)
+
+    assert _bodies(stage) == [b"second"]
+
+
+def test_l4_the_stock_broker_without_confirms_swallows_a_message_without_a_queue(rabbitmq_url: str) -> None:
+    import dramatiq
+
+    with stock_broker(rabbitmq_url, confirm=False) as broker:
+
+        @dramatiq.actor(broker=broker, queue_name=QUEUE)
+        def note() -> None: ...
+
+        note.send()
+        broker.channel.queue_delete(QUEUE)
+        note.send()
+        assert broker.get_queue_message_counts(QUEUE)[0] == 0
+
+
+def test_l4_a_silent_broker_fails_a_publish_at_its_deadline_and_recovers(stage: Stage, server: Rabbit) -> None:
+    publisher = stage.broker.publisher
+    publisher.publish(QUEUE, b"first", 5).result(6)
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(ConfirmTimeout):
+            publisher.publish(QUEUE, b"silent", 0.2).result(2)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+    publisher.publish(QUEUE, b"later", 5).result(6)
+
+
+def test_p5_a_message_whose_confirm_came_late_arrives_twice_under_one_id(stage: Stage, server: Rabbit) -> None:
+    stage.patience(confirm=0.3, attempts=6)
+    seen: list[str] = []
+
+    def note(word: str) -> None:
+        seen.append(word)
+
+    task = stage.task(note)
+    task.send(word="warm")
+    os.kill(server.pid, signal.SIGSTOP)
+    resume = _later(0.5, lambda: os.kill(server.pid, signal.SIGCONT))
+    task.send(word="late")
+    resume.join()
+    stage.work()
+
+    eventually(lambda: seen.count("late") >= 2)
+    assert stage.dead() == []
+
+
+def test_a_full_queue_refuses(stage: Stage, server: Rabbit) -> None:
+    publisher = stage.broker.publisher
+    publisher.publish(QUEUE, b"first", 5).result(6)
+    assert stage.settings.rabbitmq_url is not None
+    definition = '[{<<"max-length">>, 1}, {<<"overflow">>, <<"reject-publish">>}]'
+    server.set_policy(stage.settings.rabbitmq_url.get_secret_value(), "full", f"^{QUEUE}$", definition)
+
+    refusal = eventually(lambda: publisher.publish(QUEUE, b"more", 5).exception(6))
+
+    assert isinstance(refusal, PublishRefused)
+
+
+def test_a_blocked_publisher_says_so_and_says_when_it_is_over(stage: Stage, server: Rabbit) -> None:
+    publisher = stage.broker.publisher
+    states: list[PublisherState] = []
+    publisher.on_state_change.append(states.append)
+    publisher.publish(QUEUE, b"first", 5).result(6)
+
+    alarm(stage, server)
+    with pytest.raises(ConnectionClosed):
+        publisher.publish(QUEUE, b"blocked", 0.2).result(3)
+    server.set_alarm(False)
+    publisher.publish(QUEUE, b"after", 10).result(11)
+
+    assert states == [PublisherState.UP, PublisherState.BLOCKED, PublisherState.UP]
+
+
+def _bodies(stage: Stage) -> list[bytes]:
+    channel = stage.broker.channel
+    bodies = []
+    while (got := channel.basic_get(QUEUE, auto_ack=True))[0] is not None:
+        bodies.append(got[2])
+    return bodies
+
+
+def _later(seconds: float, call):  # type: ignore[no-untyped-def]
+    from threading import Timer
+
+    timer = Timer(seconds, call)
+    timer.start()
+    return timer
