@@ -1,0 +1,1 @@
+"""One whole story per task of the product."""
