@@ -21,6 +21,11 @@ _STORED_AT = "select created_at from click order by 1"
 _QUEUED = 'lists:sum([proplists:get_value(messages, rabbit_amqqueue:info(Q, [messages]), 0) || Q <- rabbit_amqqueue:list(<<"{}">>)])'  # noqa: E501
 
 
+_REDELIVERED = (
+    "lists:sum([maps:get(messages_redelivered_total, C, 0) || C <- maps:values(rabbit_global_counters:overview())])"
+)
+
+
 def rows(ground: Ground) -> list[Row]:
     """Every current row of the three stores of clicks."""
     url = "payload->>'url'" if isinstance(ground, Stage) else "json_extract(payload, '$.url')"
@@ -44,6 +49,11 @@ def _on_servers(stage: Stage) -> dict[str, int]:
 def _in_file(ground: Ground) -> dict[str, int]:
     waiting = "select count(*) from queue_message where available_at <= strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')"
     return {"queued": int(ground.query(waiting)[0][0])}
+
+
+def redelivered(ground: Ground) -> int | None:
+    """Messages that the broker has delivered again since it was started; None without a broker."""
+    return int(ground.broker.evaluate(_REDELIVERED)) if isinstance(ground, Stage) else None
 
 
 def spooled(directory: Path) -> int:

@@ -14,6 +14,7 @@ import psutil
 from rich.console import Console
 
 from bench.chaos import facts
+from bench.chaos.checker import Verdict
 from bench.chaos.plan import Do
 from bench.chaos.run import Trial
 from bench.chaos.scenarios import Scenario
@@ -23,7 +24,7 @@ from bench.report import table
 from config.clock import now
 
 _PACKAGES = ("dramatiq", "pika", "peewee", "psycopg2-binary", "granian")
-COUNTS = ("attempted", "acknowledged", "recovered", "lost", "duplicated", "unexpected")
+COUNTS = ("attempted", "acknowledged", "recovered", "lost", "duplicated", "unexpected", "delivered_twice")
 COLUMNS = ("scenario", "verdict", "kills", *COUNTS, "p50 ms", "p99 ms", "healed s", "took s")
 
 
@@ -76,11 +77,7 @@ def evaluate(trial: Trial, scenario: Scenario) -> Result:
         trial.name,
         valid=True,
         faults={do.value: trial.found(do) for do in Do},
-        clicks={
-            "attempted": verdict.attempted, "acknowledged": verdict.acknowledged, "recovered": len(verdict.recovered),
-            "lost": bad, "duplicated": len(verdict.duplicated), "unexpected": len(verdict.unexpected),
-            "undecided": len(verdict.undecided), "outcomes": dict(verdict.outcomes),
-        },
+        clicks=_clicks(verdict, trial),
         invariants={name: len(items) for name, items in violations.items()},
         latency_ms=_latency(record, trial),
         recovery_s={name: round(quantile(recovery, share), 3) for name, share in _SHARES.items()},
@@ -92,6 +89,17 @@ def evaluate(trial: Trial, scenario: Scenario) -> Result:
         stories=stories(verdict, record, facts.rows(trial.ground), trial.deeds),
         violations=listed(violations),
     )  # fmt: skip
+
+
+def _clicks(verdict: Verdict, trial: Trial) -> dict[str, Any]:
+    lists = ("recovered", "lost", "duplicated", "unexpected", "undecided")
+    return {
+        "attempted": verdict.attempted,
+        "acknowledged": verdict.acknowledged,
+        **{name: len(getattr(verdict, name)) for name in lists},
+        "delivered_twice": trial.delivered_twice,
+        "outcomes": dict(verdict.outcomes),
+    }
 
 
 _SHARES = {"p50": 0.5, "p99": 0.99, "max": 1.0}

@@ -52,6 +52,8 @@ class Trial:
     def __post_init__(self) -> None:
         self._visits: dict[int, Visit] = {}
         self.deeds: list[Deed] = []
+        self.delivered_twice: int | None = None
+        self._redelivered: int | None = None
         self.journal_path.unlink(missing_ok=True)
 
     @property
@@ -65,6 +67,7 @@ class Trial:
         `hunter` is made of the clock that the plan counts on.
         """
         plan.save(self.folder / "plan.json", self.seed, acts)
+        self._redelivered = facts.redelivered(self.ground)
         child = self._start_load()
         zero = _first_line(self.journal_path, child)
         chosen = hunter(lambda: time.time() - zero)
@@ -105,12 +108,19 @@ class Trial:
                 break
             time.sleep(_POLL_SECONDS)
         self.healed_in = monotonic() - begun
+        self._note_redelivered()
         self._nobody_fell(system)
 
     def _nobody_fell(self, system: System) -> None:
         for name in list(system.processes):
             if not system.alive(name):
                 raise NoVerdict(f"{name} ended by itself:\n{system.log(name)}")
+
+    def _note_redelivered(self) -> None:
+        after = facts.redelivered(self.ground)
+        if after is not None and self._redelivered is not None:
+            # the counter begins anew with the broker
+            self.delivered_twice = after - self._redelivered if after >= self._redelivered else after
 
     def require_faults(self, acts: Sequence[Act]) -> None:
         """Raise NoVerdict unless every planned fault found its target."""
