@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.chaos.profiles import PROFILES
-from bench.chaos.results import Result, evaluate, publish
+from bench.chaos.results import Result, evaluate, save, show
 from bench.chaos.run import NoVerdict, Trial
 from bench.chaos.scenarios import BROKEN, SCENARIOS, Scenario
 from bench.servers.kept import ServerFailed
@@ -61,10 +61,12 @@ def _run(names: Sequence[str], options: argparse.Namespace) -> int:
             for name in names:
                 print(f"{name}: {_ALL[name].says} …", flush=True)
                 results.append(_attempt(_ALL[name], kept, out / name, options))
+                save(out, results, options.seed, options.profile, monotonic() - begun)
+                print(f"{name}: {results[-1].word()}", flush=True)
     except ServerFailed as error:
         print(f"a server is missing: {error}", file=sys.stderr)
         return MISSING
-    publish(out, results, options.seed, options.profile, monotonic() - begun)
+    show(results, f"chaos {options.profile}, seed {options.seed}: {out}")
     return _code(results)
 
 

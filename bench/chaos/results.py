@@ -122,17 +122,21 @@ def _away(trial: Trial) -> tuple[float, float] | None:
     return (min(stops), max(starts)) if stops and starts else None
 
 
-def publish(out: Path, results: Sequence[Result], seed: int, profile: str, seconds: float) -> None:
-    """Write result.json and report.md, print the table and the stories."""
+def save(out: Path, results: Sequence[Result], seed: int, profile: str, seconds: float) -> None:
+    """Write result.json and report.md."""
     document = {
         "schema": "signalbox.chaos/1", "valid": all(result.valid for result in results), "seed": seed,
-        "profile": profile, "started": now().isoformat(), "duration_s": round(seconds, 1), "host": _host(),
+        "profile": profile, "written": now().isoformat(), "duration_s": round(seconds, 1), "host": _host(),
         "versions": {name: version(name) for name in _PACKAGES},
         "scenarios": [asdict(result) for result in results],
     }  # fmt: skip
     (out / "result.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str))
     (out / "report.md").write_text(_markdown(results, seed, profile), encoding="utf-8")
-    Console(width=170).print(table(f"chaos {profile}, seed {seed}", [result.row() for result in results]))
+
+
+def show(results: Sequence[Result], title: str) -> None:
+    """Print the table, and below it what the columns have no room for."""
+    Console(width=190).print(table(title, [result.row() for result in results]))
     for line in _remarks(results):
         print(line)
 

@@ -12,7 +12,7 @@ from bench.chaos.checker import COUNTED, Row, Verdict
 from bench.chaos.nemesis import Deed
 from bench.chaos.plan import Do
 from bench.chaos.profiles import Size
-from bench.chaos.results import Result, publish
+from bench.chaos.results import Result, save, show
 from bench.chaos.run import NoVerdict, Trial
 from bench.chaos.scenarios import SCENARIOS
 from bench.chaos.story import stories
@@ -44,8 +44,10 @@ def test_each_result_has_a_word_of_its_own() -> None:
     ]  # fmt: skip
 
 
-def test_a_published_run_can_be_read_by_machines_and_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    publish(tmp_path, [HOLDS, BROKEN, FAILED], 42, "quick", 1.0)
+def test_a_finished_run_can_be_read_by_machines_and_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = [HOLDS, BROKEN, FAILED]
+    save(tmp_path, results, 42, "quick", 1.0)
+    show(results, "chaos")
     document = orjson.loads((tmp_path / "result.json").read_bytes())
     assert (document["schema"], document["seed"], document["valid"]) == ("signalbox.chaos/1", 42, False)
     report = (tmp_path / "report.md").read_text()
