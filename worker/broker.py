@@ -33,7 +33,7 @@ __all__ = ["HardenedRabbitmqBroker", "actor", "load_actors", "make_broker"]
 
 # a delayed message occupies a consumer while it waits, so longer waits are rows
 LONGEST_BROKER_DELAY_MS = 60_000
-ACTOR_MODULES = ("worker.shared", "worker.ads")
+ACTOR_MODULES: tuple[str, ...] = ("worker.shared", "worker.ads")
 log = structlog.get_logger(__name__)
 
 

@@ -87,13 +87,13 @@ def _letter(queue: str, body: bytes) -> Letter:
 
 def _id_of(body: bytes) -> UUID:
     """The same bytes have the same id, so a letter that is read twice is stored once."""
-    return UUID(bytes=hashlib.sha256(body).digest()[:16], version=8)
+    return UUID(bytes=hashlib.sha256(body).digest()[:16], version=5)
 
 
 def _reason(task: str, message_id: str, retries: int) -> DeadReason:
     row = catalog.TASKS.get(task)
     if row is None:
         return DeadReason.UNKNOWN_ACTOR
-    if fetch("select 1 from poison where message_id = %s and crashes >= %s", (message_id, QUARANTINE)):
+    if fetch("select 1 from poison where message_id = %s and crashes >= %s", (message_id, QUARANTINE - 1)):
         return DeadReason.POISON
     return DeadReason.EXHAUSTED if retries >= row.retry.times else DeadReason.REJECTED

@@ -14,15 +14,9 @@ from models.envelope import MAX_BYTES, WARN_BYTES, BadEnvelope, decode
 log = structlog.get_logger(__name__)
 
 # how a task is run is the catalog's business: a message may only say what happened to it so far
-_OPTIONS: dict[str, tuple[type, ...]] = {
-    "attempt": (int,),
-    "retries": (int,),
-    "eta": (int, float),
-    "requeue_timestamp": (int,),
-    "traceback": (str,),
-    "traceparent": (str,),
-    "dedupe_key": (str,),
-}
+_TEXTS = {"traceback": 4096, "traceparent": 64, "dedupe_key": 512}
+_COUNTS = {"attempt": 1_000_000, "retries": 1_000_000, "eta": 10**15, "requeue_timestamp": 10**15}
+LONGEST_NAME = 200
 
 
 class JsonEncoder(Encoder):
@@ -37,6 +31,8 @@ class JsonEncoder(Encoder):
         message = decode(data)
         if not _is_uuid(message["message_id"]):
             raise BadEnvelope("the message field message_id is not a UUID")
+        if "\0" in message["actor_name"] or len(message["actor_name"]) > LONGEST_NAME:
+            raise BadEnvelope("the message field actor_name is no name of a task")
         message["options"] = {name: value for name, value in message["options"].items() if _is_known(name, value)}
         return message
 
@@ -56,7 +52,9 @@ def encoded(message: Message[Any]) -> bytes:
 
 
 def _is_known(name: str, value: Any) -> bool:
-    return type(value) in _OPTIONS.get(name, ()) and (isinstance(value, str) or value >= 0)
+    if type(value) is str:
+        return len(value) <= _TEXTS.get(name, -1) and "\0" not in value
+    return type(value) in (int, float) and 0 <= value <= _COUNTS.get(name, -1)
 
 
 def _is_uuid(text: str) -> bool:

@@ -22,10 +22,11 @@ log = structlog.get_logger(__name__)
 
 _UP = """
 insert into poison (message_id, crashes, at) values (%s, 1, %s)
-on conflict (message_id) do update set crashes = poison.crashes + 1, at = excluded.at returning crashes
+on conflict (message_id) do update set crashes = poison.crashes + 1, at = excluded.at
 """
+_KNOWN = "select crashes from poison where message_id = %s"
 _DOWN = "update poison set crashes = crashes - 1 where message_id = %s"
-_CLEAN = "delete from poison where message_id = %s and crashes <= 0"
+_FORGET = "delete from poison where message_id = %s and (crashes <= 0 or %s)"
 
 
 class PoisonGuard(Middleware):
@@ -38,12 +39,14 @@ class PoisonGuard(Middleware):
         """Count this run; from the second crash on nobody else under suspicion runs beside it, at the third it ends."""
         if not getattr(message, "redelivered", False):
             return
-        crashes = self._count(message)
+        crashes = self._known(message) + 1
         if crashes >= QUARANTINE:
             self._quarantine(message)
         if crashes >= ALONE:
+            # counted only when its turn comes, else whoever waits here is blamed for the crash of another
             self._alone.acquire()
             message.alone = True
+        self._count(message)
 
     def after_process_message(
         self, broker: Broker, message: Any, *, result: Any = None, exception: BaseException | None = None
@@ -53,29 +56,37 @@ class PoisonGuard(Middleware):
             message.alone = False
             self._alone.release()
         if getattr(message, "counted", False):
-            self._forgive(message)
+            self._forgive(message, over=getattr(message, "outcome", "done") not in ("retried", "returned"))
 
     def after_skip_message(self, broker: Broker, message: Any) -> None:
         """As after a run; a message in quarantine keeps its count."""
         if not getattr(message, "quarantined", False):
             self.after_process_message(broker, message)
 
-    def _count(self, message: Any) -> int:
+    def _known(self, message: Any) -> int:
+        """How often it has taken a worker down; 0 without a database, where nothing can be known."""
         try:
             ensure_connection()
-            crashes = int(fetch(_UP, (message.message_id, bind(now())))[0][0])
+            rows = fetch(_KNOWN, (message.message_id,))
+        except DATABASE_DOWN as error:
+            log.warning("poison_not_looked_up", message_id=message.message_id, error=type(error).__name__)
+            return 0
+        return int(rows[0][0]) if rows else 0
+
+    def _count(self, message: Any) -> None:
+        try:
+            execute(_UP, (message.message_id, bind(now())))
         except DATABASE_DOWN as error:
             log.warning("poison_not_counted", message_id=message.message_id, error=type(error).__name__)
-            return 0  # without a database nothing is lost but the count
+            return
         message.counted = True
-        return crashes
 
-    def _forgive(self, message: Any) -> None:
+    def _forgive(self, message: Any, *, over: bool) -> None:
         message.counted = False
         try:
             ensure_connection()
             execute(_DOWN, (message.message_id,))
-            execute(_CLEAN, (message.message_id,))
+            execute(_FORGET, (message.message_id, over))
         except DATABASE_DOWN as error:
             log.warning("poison_not_forgiven", message_id=message.message_id, error=type(error).__name__)
 

@@ -58,22 +58,22 @@ def deliver(actor: Any, message: Any, args: tuple[Any, ...], kwargs: dict[str, A
         _refuse_cancelled(message.message_id)
         with _lease(task, message), _books(task, message, kwargs):
             message.rows_done = _call(actor, args, fit)
-        _refuse_open_transaction(task)
     except Skipped as reason:
         message.outcome = str(reason)
-    except Interrupt:
-        drop_connection()  # it may have been in the middle of anything
-        raise
     finally:
         statement_timeout_ms.reset(timeout)
-        if db.obj is not None and db.in_transaction():
-            drop_connection()
 
 
 def _call(actor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | None:
     task: Task = actor.task
     run = partial(actor.fn, *args, **kwargs)
-    result = interrupts.run(task.seconds, actor.options["notify_shutdown"], run)
+    try:
+        result = interrupts.run(task.seconds, actor.options["notify_shutdown"], run)
+    except BaseException as error:
+        if isinstance(error, Interrupt) or _transaction_is_open():
+            drop_connection()  # an interrupt may have come in the middle of anything
+        raise
+    _refuse_open_transaction(task)
     return result if type(result) is int else None
 
 
@@ -93,6 +93,8 @@ def _refuse_open_transaction(task: Task) -> None:
 def _transaction_is_open() -> bool:
     if db.in_transaction():
         return True
+    if db.is_closed() or not db.is_connection_usable():
+        return False
     connection = db.connection()
     return bool(connection.info.transaction_status) if is_postgres() else bool(connection.in_transaction)
 
@@ -105,8 +107,11 @@ def _lease(task: Task, message: Any) -> Iterator[None]:
         return
     holder = f"{message.message_id}/{PROCESS}"
     _take_lease(task, holder, message.message_id)
-    yield
-    execute("delete from task_lease where task = %s and holder = %s", (task.name, holder))
+    try:
+        yield
+    finally:
+        ensure_connection()
+        execute("delete from task_lease where task = %s and holder = %s", (task.name, holder))
 
 
 def _take_lease(task: Task, holder: str, message_id: str) -> None:
@@ -142,8 +147,8 @@ def _books(task: Task, message: Any, kwargs: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if not isinstance(error, Interrupt):
-            _end(run_id, task, due_at, RunState.FAILED, None, cause_of(error))
+        ensure_connection()
+        _end(run_id, task, due_at, RunState.FAILED, None, cause_of(error))
         raise
     _end(run_id, task, due_at, RunState.DONE, message.rows_done, None)
 
