@@ -42,6 +42,7 @@ class Rows:
         pairs = [column.split() for column in columns.split(",")]
         self.names = [name for name, _ in pairs]
         self.kinds = [kind for _, kind in pairs]
+        self._statements: dict[tuple[str, bool], str] = {}
 
     def run(self, template: str, rows: Sequence[Values], *, before: Values = (), after: Values = ()) -> int:
         """Run a statement over the rows, with the parameters that stand before and after them; rows touched."""
@@ -55,10 +56,14 @@ class Rows:
 
     def _execute(self, template: str, rows: Sequence[Values], before: Values, after: Values) -> Any:
         parameters = (*before, *self._parameters(rows), *after)
-        return db.execute_sql(_statement(self._placed(template)), parameters)
+        return db.execute_sql(self._statement(template), parameters)
 
-    def _placed(self, template: str) -> str:
-        return template.replace("{rows}", self._arrays() if is_postgres() else self._document())
+    def _statement(self, template: str) -> str:
+        key = template, is_postgres()
+        if key not in self._statements:
+            source = self._arrays() if key[1] else self._document()
+            self._statements[key] = _statement(template.replace("{rows}", source))
+        return self._statements[key]
 
     def _arrays(self) -> str:
         arrays = ", ".join(f"%s::{_TYPES[kind]}[]" for kind in self.kinds)

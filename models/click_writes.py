@@ -26,6 +26,8 @@ insert into click (click_day, click_id, clicked_at, ip, actor_net, visitor_id, o
 select v.*, %s, {instant}, case when v.state = 'done' then {instant} end,
     case when v.state = 'pending' then {instant} end, case when v.state = 'pending' then {instant} end
 from {rows} where true
+"""
+_REVIVE = """
 on conflict (click_day, click_id) do update set
     state = excluded.state, is_unique = excluded.is_unique, is_social = excluded.is_social,
     advertiser_cost = excluded.advertiser_cost, partner_cost = excluded.partner_cost, price_id = excluded.price_id,
@@ -35,6 +37,7 @@ on conflict (click_day, click_id) do update set
     created_at = excluded.created_at, attempts = 0, last_failure = null
 where click.state = 'void'
 """
+_INSERT_OR_REVIVE = _INSERT_CLICKS + _REVIVE
 _REJECTED = bulk.Rows(
     "click_day day, click_id uuid, clicked_at instant, ip inet, actor_net cidr, visitor_id text, offer_id int, "
     "offer_guid uuid, informer_id int, informer_guid uuid, token text, url text, reason_code text, reason text, "
@@ -85,8 +88,12 @@ def insert_clicks(
     rules_id: int,
     next_attempt_at: datetime | None = None,
     charge_started_at: datetime | None = None,
+    revive: bool = True,
 ) -> int:
-    """Record clicks; a void one is revived. Rows that waited or were done already stay; how many were written."""
+    """Record clicks; how many were written. With `revive` a void one lives again, and any other row stays as it is.
+
+    Without it every click must be new, which is much cheaper on PostgreSQL.
+    """
     moment = bind(at)
     instants = (
         moment,
@@ -94,7 +101,7 @@ def insert_clicks(
         next_attempt_at and bind(next_attempt_at),
         charge_started_at and bind(charge_started_at),
     )
-    return _CLICKS.run(_INSERT_CLICKS, rows, before=(rules_id, *instants))
+    return _CLICKS.run(_INSERT_OR_REVIVE if revive else _INSERT_CLICKS, rows, before=(rules_id, *instants))
 
 
 def insert_rejected(rows: Sequence[Values]) -> None:

@@ -42,15 +42,21 @@ select 'error', click_id, state from click_error where click_id {in:uuid} and cl
 """
 _CHARGES_POSTGRES = "union all select 'charge', click_id, cast(cost as text) from adload_charge where click_id = v.id"
 _CHARGES_SQLITE = "union all select 'charge', click_id, cast(cost as text) from adload_charge where click_id {in:uuid}"
+_KNOWN = {
+    (True, True): _KNOWN_POSTGRES.replace("{charges}", _CHARGES_POSTGRES),
+    (True, False): _KNOWN_POSTGRES.replace("{charges}", ""),
+    (False, True): _KNOWN_SQLITE.replace("{charges}", _CHARGES_SQLITE),
+    (False, False): _KNOWN_SQLITE.replace("{charges}", ""),
+}
 
 _OFFERS = """
-select o.id, o.guid, o.active, o.click_cost, c.id, c.guid, c.adload_id, c.status, c.is_social, c.disable_filter,
-    c.clicks_per_day_limit, c.budget, {price}
+select o.id, cast(o.guid as text), o.active, o.click_cost, c.id, cast(c.guid as text), c.adload_id, c.status,
+    c.is_social, c.disable_filter, c.clicks_per_day_limit, c.budget, {price}
 from offer o join campaign c on c.id = o.campaign_id where o.id {in:int}
 """
 
 _INFORMERS = """
-select i.id, i.guid, i.disable_filter, a.id, a.block_state, a.click_min_seconds, a.advertiser_percent_bp
+select i.id, cast(i.guid as text), i.disable_filter, a.id, a.block_state, a.click_min_seconds, a.advertiser_percent_bp
 from informer i join account a on a.id = i.account_id where i.id {in:int}
 """
 
@@ -80,6 +86,12 @@ select actor_net, visitor_id, {us:clicked_at}, offer_id, informer_id
 from {rows} join click on actor_net = v.net and clicked_at > %s and clicked_at < %s and state <> 'void' {days}
 """
 _SEEN_DAYS = "and click_day >= %s and click_day <= %s"
+_SEEN = {
+    (True, True): _SEEN_POSTGRES.replace("{days}", _SEEN_DAYS),
+    (True, False): _SEEN_POSTGRES.replace("{days}", ""),
+    (False, True): _SEEN_SQLITE.replace("{days}", _SEEN_DAYS),
+    (False, False): _SEEN_SQLITE.replace("{days}", ""),
+}
 
 
 def lock(stripes: Sequence[int]) -> None:
@@ -92,11 +104,10 @@ def known(keys: Sequence[tuple[date, str]], *, charges: bool) -> Found:
     """(store, click id, state) of what is stored under (day, id); with `charges` also (charge, click id, cost)."""
     days, ids = {day for day, _ in keys}, [click_id for _, click_id in keys]
     if is_postgres():
-        template = _KNOWN_POSTGRES.replace("{charges}", _CHARGES_POSTGRES if charges else "")
-        return _KEYS.fetch(template, keys, after=(min(days), max(days)) * 3)
-    template = _KNOWN_SQLITE.replace("{charges}", _CHARGES_SQLITE if charges else "")
+        return _KEYS.fetch(_KNOWN[True, charges], keys, after=(min(days), max(days)) * 3)
     members, of_days = bulk.among(ids), bulk.among(days)
-    return _KEYS.fetch(template, keys, after=(members, of_days, members, of_days, *([members] if charges else [])))
+    after = (members, of_days, members, of_days, *([members] if charges else []))
+    return _KEYS.fetch(_KNOWN[False, charges], keys, after=after)
 
 
 def offers(ids: Iterable[int]) -> Found:
@@ -118,6 +129,5 @@ def prices(informer_ids: Iterable[int], first: datetime, last: datetime) -> Foun
 
 def seen(nets: Iterable[str], first: datetime, last: datetime, days: tuple[date, date] | None) -> Found:
     """Clicks of these networks strictly between two instants; without `days` every partition is read."""
-    template = (_SEEN_POSTGRES if is_postgres() else _SEEN_SQLITE).replace("{days}", _SEEN_DAYS if days else "")
     period = (bind(first), bind(last), *(bind(day) for day in days or ()))
-    return _NETS.fetch(template, [(net,) for net in sorted(nets)], after=period)
+    return _NETS.fetch(_SEEN[is_postgres(), days is not None], [(net,) for net in sorted(nets)], after=period)

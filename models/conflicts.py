@@ -13,8 +13,9 @@ from models.database import db
 
 Result = TypeVar("Result")
 
-# serialization failure, deadlock, lock not available in time: PostgreSQL ended us, not the work itself
-_LOST = frozenset({"40001", "40P01", "55P03"})
+# serialization failure, deadlock, lock not available in time: PostgreSQL ended us, not the work itself; unique
+# violation: somebody else wrote the row after we had looked, and the next attempt will see it
+_LOST = frozenset({"40001", "40P01", "55P03", "23505"})
 _MOST = 5
 REFUSED = (DataError, IntegrityError, ValueError)
 """A row that this database cannot hold; ValueError is what the driver raises for text with NUL or lone surrogates."""
@@ -25,7 +26,7 @@ def transaction(work: Callable[[], Result]) -> Result:
     for attempt in range(_MOST):
         try:
             return _once(work)
-        except OperationalError as error:
+        except (OperationalError, IntegrityError) as error:
             if code(error) not in _LOST:
                 raise
             time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311  jitter, no secret

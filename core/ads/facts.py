@@ -26,6 +26,7 @@ class Facts:
     """What the database says about a batch."""
 
     final: set[str] = field(default_factory=set)
+    void: set[str] = field(default_factory=set)
     pending: set[str] = field(default_factory=set)
     retried: set[str] = field(default_factory=set)
     charged: dict[str, int] = field(default_factory=dict)
@@ -74,7 +75,9 @@ def _load_known(facts: Facts, batch: Sequence[Candidate], charges_too: bool) -> 
             facts.pending.add(click_id)
         elif state == "retry":
             facts.retried.add(click_id)
-        elif state != "void":
+        elif state == "void":
+            facts.void.add(click_id)
+        else:
             facts.final.add(click_id)
 
 

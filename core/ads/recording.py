@@ -35,7 +35,7 @@ def store(batch: Sequence[Candidate], judge: Judge, moment: Moment) -> None:
     rejected = [candidate for candidate in batch if candidate.outcome is Outcome.REJECTED]
     failed = [candidate for candidate in batch if candidate.outcome is Outcome.ERROR]
     kept = [candidate for candidate in rejected if candidate.over_limit] if judge.rules.keep_over_limit else []
-    _store_clicks([*map(_click_row, recorded), *map(_over_limit_row, kept)], moment)
+    _store_clicks([*map(_click_row, recorded), *map(_over_limit_row, kept)], moment, revive=bool(judge.facts.void))
     if rejected:
         click_writes.insert_rejected([_rejected_row(candidate, moment) for candidate in rejected])
     if failed:
@@ -48,7 +48,7 @@ def store(batch: Sequence[Candidate], judge: Judge, moment: Moment) -> None:
         charges.add_clicks(judge.capped)
 
 
-def _store_clicks(rows: list[Row], moment: Moment) -> None:
+def _store_clicks(rows: list[Row], moment: Moment, *, revive: bool) -> None:
     if rows:
         click_writes.insert_clicks(
             rows,
@@ -56,6 +56,7 @@ def _store_clicks(rows: list[Row], moment: Moment) -> None:
             rules_id=moment.rules_id,
             next_attempt_at=moment.next_attempt_at,
             charge_started_at=moment.charge_started_at,
+            revive=revive,
         )
 
 
