@@ -30,8 +30,8 @@ PROFILES: dict[str, dict[str, Size]] = {
         "broker-outage": Size(2_000, 150, outage=4),
         "broker-and-database-outage": Size(2_000, 150, outage=4),
         "redirect-kill9": Size(1_200, 120, kills=2, outage=4, heal=90),
-        "ack-first": Size(800, 120, kills=2, heal=5),
-        "new-ids": Size(800, 120, kills=2, heal=5),
+        "ack-first": Size(800, 120, kills=2, heal=60),
+        "new-ids": Size(800, 120, kills=2, heal=60),
     },
     "full": {
         "clicks-kill9": Size(50_000, 200, kills=200),
@@ -41,7 +41,7 @@ PROFILES: dict[str, dict[str, Size]] = {
         "broker-outage": Size(18_000, 300, outage=30),
         "broker-and-database-outage": Size(18_000, 300, outage=30),
         "redirect-kill9": Size(12_000, 200, kills=20, outage=30),
-        "ack-first": Size(4_000, 200, kills=12, heal=5),
-        "new-ids": Size(4_000, 200, kills=12, heal=5),
+        "ack-first": Size(4_000, 200, kills=12),
+        "new-ids": Size(4_000, 200, kills=12),
     },
 }

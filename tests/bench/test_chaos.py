@@ -55,6 +55,7 @@ def test_a_build_that_acknowledges_before_it_works_is_caught(tmp_path: Path) -> 
     code, output, results = run(("ack-first",), tmp_path)
     assert code == BROKEN_INVARIANT, output
     assert "I1 lost" in results["ack-first"]["violations"]
+    assert results["ack-first"]["still_waiting"] == {}
     assert "LOST visit" in output
 
 
