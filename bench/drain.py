@@ -73,9 +73,9 @@ def _fill(here: Stage, group: int, clicks: int) -> None:
 
 
 def _channel(here: Stage, queue: str) -> Any:
-    from worker.broker import make_broker
+    from worker.broker import HardenedRabbitmqBroker
 
-    broker = make_broker(here.settings, "worker")
+    broker = HardenedRabbitmqBroker(here.settings, "worker", [])
     broker.declare_queue(queue, ensure=True)
     broker.close()
     return pika.BlockingConnection(pika.URLParameters(here.variables["RABBITMQ_URL"])).channel()
@@ -110,7 +110,7 @@ def _peer(report: Report, clicks: int) -> float:
             drained(stored, clicks)
             seconds = monotonic() - begun
         must_equal("peer", {"sent": clicks, "decided": stored()})
-    rate = (clicks - first) / seconds
+    rate: float = (clicks - first) / seconds
     report.add(what="Celery, one task per click", clicks=clicks, seconds=seconds, rate=rate)
     return rate
 

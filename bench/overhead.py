@@ -46,7 +46,7 @@ def _dramatiq(module: str, here: Stage, messages: int) -> float:
     from dramatiq import Message
 
     def publish(channel: Any) -> None:
-        message = Message(queue_name=QUEUE, actor_name=TASK, args=(), kwargs={"number": 1}, options={})
+        message: Message[None] = Message(queue_name=QUEUE, actor_name=TASK, args=(), kwargs={"number": 1}, options={})
         properties = pika.BasicProperties(delivery_mode=2)
         for _ in range(messages):
             channel.basic_publish("", QUEUE, message.copy().encode(), properties)

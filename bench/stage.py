@@ -29,7 +29,6 @@ _COMMON = {
     "SETTLEMENT_CURRENCY": "USD",
     "TRUSTED_PROXIES": "127.0.0.1",
     "LOG_LEVEL": "WARNING",
-    "REDIRECT_THREADS": "128",
     "ADLOAD_DRIVER": "local",
     "ADLOAD_URL": "",
 }

@@ -18,6 +18,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, cast
 
+import psutil
+
 KEEPER = Path(__file__).with_name("keeper.py")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -47,6 +49,11 @@ class Kept:
     @property
     def keeper_pid(self) -> int:
         return self._keeper.pid
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the running processes so far."""
+        family = psutil.Process(self.keeper_pid).children(recursive=True)
+        return sum(sum(process.cpu_times()[:2]) for process in family)
 
     def folder(self, name: str) -> Path:
         """A new folder inside the directory that the server may write to."""

@@ -89,6 +89,10 @@ class Postgres:
 
     kill = kill9
 
+    def cpu_seconds(self) -> float:
+        """CPU time of its processes so far."""
+        return self._kept.cpu_seconds()
+
     def close(self) -> None:
         self._kept.close()
 

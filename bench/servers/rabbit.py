@@ -120,6 +120,10 @@ class Rabbit:
 
     kill = kill9
 
+    def cpu_seconds(self) -> float:
+        """CPU time of its processes so far."""
+        return self._kept.cpu_seconds()
+
     def close(self) -> None:
         self._kept.close()
 
