@@ -40,7 +40,7 @@ def is_database_down(error: BaseException) -> bool:
     """Whether the database itself was the trouble; a slow or refused statement is not."""
     if not isinstance(error, (OperationalError, InterfaceError)):
         return False
-    cause: Any = error.args[0] if error.args else None  # peewee puts the driver's own error first
+    cause: Any = getattr(error, "orig", None)  # the error of the driver, which peewee wraps
     state = getattr(cause, "pgcode", None)
     if state is not None:
         return str(state).startswith(_DOWN_STATES)

@@ -16,7 +16,7 @@ from worker.roles import addresses, apply, connect
 
 Found = tuple[str, str, str]
 OK, WARN, BAD = "ok", "!", "x"
-_TESTED = (3, 10)
+_OLDEST = (3, 10)
 
 
 def broker_findings(settings: Settings) -> Iterator[Found]:
@@ -37,9 +37,12 @@ def broker_findings(settings: Settings) -> Iterator[Found]:
 
 def _server(connection: Any) -> Iterator[Found]:
     properties = connection._impl.server_properties or {}
-    version = str(properties.get("version", b"?"), "ascii") if isinstance(properties.get("version"), bytes) else "?"
+    version = str(properties.get("version", "?"))
     heartbeat = connection._impl.params.heartbeat
-    yield OK, f"RabbitMQ {version} answers, heartbeat {heartbeat} s", ""
+    if _number(version) >= _OLDEST:
+        yield OK, f"RabbitMQ {version} answers, heartbeat {heartbeat} s", ""
+    else:
+        yield WARN, f"RabbitMQ {version} is older than what is tested", "use RabbitMQ 3.10 or later"
     if connection.publisher_confirms_supported and connection.basic_nack_supported:
         yield OK, "publisher confirms are on", ""
     else:
@@ -72,3 +75,7 @@ def _probe(connection: Any, name: str, kind: QueueType) -> int:
             return int(error.reply_code)
         channel.close()
     return 0
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())

@@ -20,7 +20,6 @@ def test_l4_every_confirmed_message_survives_the_sudden_death_of_the_broker(stag
     futures = [publisher.publish(QUEUE, b"%d" % number, 30) for number in range(5000)]
     eventually(futures[300].done)
     server.kill9()
-    eventually(lambda: all(future.done() for future in futures[:900]))
     server.start()
     states = [future.exception(40) for future in futures]
 
