@@ -120,7 +120,7 @@ QUEUES: tuple[str, ...] = tuple(sorted({task.queue for task in TASKS.values()}))
 LANES: dict[str, Lane] = {
     lane.name: lane
     for lane in (
-        Lane("clicks", ("clicks",), 2, 50),
+        Lane("clicks", ("clicks",), 2, 300),
         Lane("saving", ("database",), 8, 16),
         Lane("retry", ("retry",), 4, 4),
         Lane("jobs", ("jobs",), 4, 4),

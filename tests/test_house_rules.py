@@ -6,6 +6,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from enum import StrEnum
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def test_telebot_is_the_package_we_mean() -> None:
     ids=lambda row: row.__name__,
 )
 def test_the_moves_of_a_status_name_every_state_and_only_known_ones(row: type[Row]) -> None:
-    moves = row.MOVES  # type: ignore[attr-defined]
+    moves: dict[StrEnum, tuple[StrEnum, ...]] = vars(row)["MOVES"]
     states = set(type(next(iter(moves))))
     assert set(moves) == states
     assert {state for targets in moves.values() for state in targets} <= states

@@ -21,7 +21,9 @@ from dramatiq.worker import ConsumerThread
 from config.clock import monotonic
 from config.settings import Settings
 from models.database import db
+from worker import batches
 from worker.actor import ACTORS, AppActor, actor, bind
+from worker.batches import BatchConsumer
 from worker.consumers import BoundConsumer, pause_before_reconnect
 from worker.encoder import JsonEncoder, encoded
 from worker.follow_ups import FollowUps
@@ -54,17 +56,15 @@ class HardenedRabbitmqBroker(RabbitmqBroker):
         self._declaring = Lock()
         self.consumed_at: dict[str, float] = {}
 
-    @property
-    def consumer_class(self) -> type[BoundConsumer]:
-        return BoundConsumer
-
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
         """A consumer of a queue, which is declared first; raises ConnectionClosed."""
         again = queue_name in self.consumed_at
         self.consumed_at[queue_name] = monotonic()
         if again:
             pause_before_reconnect()
-        return super().consume(queue_name, prefetch, timeout)
+        self.declare_queue(queue_name, ensure=True)
+        kind = BatchConsumer if queue_name == batches.QUEUE else BoundConsumer
+        return kind(self, queue_name, prefetch, timeout)
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Send a message, due after `delay` milliseconds: with the open transaction, or confirmed before this returns.

@@ -61,7 +61,8 @@ class BoundConsumer(_RabbitmqConsumer):
             self.accepting = False
             self._guarded(self.channel.cancel)
         self._wait_for_begun()
-        time.sleep(_PAUSED_SLEEP)
+        # what was settled last is still to be told to the broker, and heartbeats go on
+        self._guarded(partial(self.connection.process_data_events, time_limit=_PAUSED_SLEEP))
 
     def _wait_for_begun(self) -> None:
         while self.begun and self.queue_name in self.broker.paused_queues:

@@ -46,7 +46,8 @@ class SafeRetries(Retries):
             message.fail()
 
     def _decide(self, broker: Broker, message: Any, error: BaseException) -> str:
-        if isinstance(error, Shutdown) or is_database_down(error):
+        if isinstance(error, Shutdown) or is_database_down(error) or hasattr(message, "parts"):
+            # the parts of a batch come back one by one, so that each is judged by itself
             return _give_back(message, error)
         wait = free_wait(error)
         if wait is not None:
@@ -81,7 +82,7 @@ def backoff(options: dict[str, Any], retries: int) -> float:
 
 def _give_back(message: Any, error: BaseException) -> str:
     """Back to the queue as it is: the process ends, or the database is not there to work with."""
-    if not isinstance(error, Shutdown):
+    if is_database_down(error):
         sleep(DATABASE_PAUSE)  # else the same message comes back at once, over and over
     message.requeue = True
     message.fail()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import orjson
 import pytest
@@ -91,7 +92,7 @@ def test_every_command_shows_examples_in_its_help() -> None:
 
     from cli.main import app
 
-    def leaves(command: object) -> list[object]:
+    def leaves(command: Any) -> list[Any]:
         children = getattr(command, "commands", {})
         return [leaf for child in children.values() for leaf in leaves(child)] if children else [command]
 

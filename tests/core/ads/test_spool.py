@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -285,21 +286,24 @@ def test_a_failed_sync_is_reported_and_its_file_not_used_again(spool: Spool, mon
     assert {1, 3} <= set(numbers(spool))
 
 
-@pytest.fixture
-def file_limit() -> Iterator[int]:
-    """No file may grow beyond so many bytes, as if the disk were full; writes are cut short at the limit."""
+@contextmanager
+def file_limit(most: int) -> Iterator[None]:
+    """No file may grow beyond so many bytes, as if the disk were full; nor may what the test run itself prints."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    yield 100
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_write_cut_short_is_undone_and_the_next_line_is_whole(spool: Spool, file_limit: int) -> None:
-    spool.append([line(10)] * 10)
-    with pytest.raises(SpoolFull):
-        spool.append([b'{"n":11,"text":"much too long"}'])
-    spool.append([line(12)])
-    spool.close()
+def test_a_write_cut_short_is_undone_and_the_next_line_is_whole(spool: Spool) -> None:
+    with file_limit(100):
+        spool.append([line(10)] * 10)
+        with pytest.raises(SpoolFull):
+            spool.append([b'{"n":11,"text":"much too long"}'])
+        spool.append([line(12)])
+        spool.close()
     assert numbers(Spool(spool.directory)) == [10] * 10 + [12]
 
 
