@@ -114,7 +114,10 @@ class Trial:
     def _nobody_fell(self, system: System) -> None:
         for name in list(system.processes):
             if not system.alive(name):
-                raise NoVerdict(f"{name} ended by itself:\n{system.log(name)}")
+                code = system.processes[name].child.returncode
+                raise NoVerdict(
+                    f"{name} ended by itself with {code}, {self.waiting} waiting:\n{system.log(name)[-500:]}"
+                )
 
     def _note_redelivered(self) -> None:
         after = facts.redelivered(self.ground)
