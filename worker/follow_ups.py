@@ -38,7 +38,8 @@ class FollowUps:
 
     def __init__(self, publisher: ConfirmPublisher, confirm_seconds: float) -> None:
         self._publisher = publisher
-        self._confirm_seconds = confirm_seconds
+        # after its head start the relay sends the row, so a later attempt from here would only be a copy
+        self._confirm_seconds = min(confirm_seconds, HEAD_START.total_seconds())
         self._written = _Written()
         self._done: SimpleQueue[int | None] = SimpleQueue()
         self._lock = threading.Lock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from contextlib import suppress
 from enum import StrEnum
 
 from dramatiq.errors import ConnectionClosed
@@ -60,3 +61,13 @@ class Order:
         self.declared_again = False
         self.future: Future[None] = Future()
         self.future.set_running_or_notify_cancel()  # nobody can take back what the broker may have
+
+    def fail(self, error: PublishFailed) -> None:
+        """End the future with this error, unless it has ended already."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+    def wait(self, seconds: float) -> None:
+        """Until the future has ended somehow, or so many seconds have passed."""
+        with suppress(TimeoutError):
+            self.future.exception(max(0.0, seconds))

@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
 
 import pika
 import structlog
@@ -27,16 +26,7 @@ from worker.orders import (
 from worker.queues import QueueType
 from worker.wire import Wire
 
-__all__ = [
-    "ConfirmPublisher",
-    "ConfirmTimeout",
-    "ConnectionBlocked",
-    "NotConnected",
-    "PublishFailed",
-    "PublishRefused",
-    "PublishUnroutable",
-    "PublisherState",
-]
+__all__ = ["ConfirmPublisher", "PublishFailed", "PublisherState"]
 
 WINDOW = 500
 TICK = 0.05
@@ -71,7 +61,7 @@ class ConfirmPublisher:
         self._awake = False
         self._watching = False
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._confirm_seconds = CONFIRM_SECONDS.labels(role)
 
     @property
@@ -101,9 +91,8 @@ class ConfirmPublisher:
     def close(self, timeout: float = 5.0) -> None:
         """Wait for the confirms that are under way, fail the rest, end the connection and its thread."""
         deadline = monotonic() + timeout
-        pending = [order.future for order in [*self._inbox, *list(self._flight.values())]]
-        for future in pending:
-            _wait_quietly(future, deadline - monotonic())
+        for order in [*self._inbox, *list(self._flight.values())]:
+            order.wait(deadline - monotonic())
         with self._lock:
             thread, self._thread = self._thread, None
             self._change(PublisherState.CLOSED)
@@ -123,18 +112,33 @@ class ConfirmPublisher:
     def _wake(self) -> None:
         if self._thread is None:
             self.start()
-        if (
-            not self._awake and self._thread is not None
-        ):  # one wake-up carries all that gathers until the loop gets to it
+        # one wake-up carries everything that gathers until the loop gets to it
+        if not self._awake and self._thread is not None:
             self._awake = True
             self._loop.add_callback_threadsafe(self._pump)
 
     # everything below runs on the io thread
 
     def _run(self) -> None:
-        self._wire.connect()
-        self._loop.start()
-        self._loop.close()
+        loop, wire = self._loop, self._wire
+        try:
+            wire.connect()
+            loop.start()
+        except BaseException:
+            self._start_over()
+            wire.close()
+            loop.start()  # once more, to end the connection
+            raise
+        finally:
+            loop.close()
+
+    def _start_over(self) -> None:
+        """A bug ended the loop: no future stays open, and the next publish starts a new one."""
+        with self._lock:
+            self._thread = None
+            self._awake = self._watching = False
+            self._change(PublisherState.CONNECTING)
+        self._fail_all(NotConnected("the publisher has ended"))
 
     def _pump(self) -> None:
         self._awake = False
@@ -151,24 +155,32 @@ class ConfirmPublisher:
     def _send(self, order: Order) -> None:
         order.sent_at = monotonic()
         if order.expires <= order.sent_at:
-            _fail(order, ConfirmTimeout("the deadline passed before the message could be sent"))
+            order.fail(ConfirmTimeout("the deadline passed before the message could be sent"))
         else:
-            self._flight[self._wire.send(order.queue, order.body)] = order
+            self._write(order)
+
+    def _write(self, order: Order) -> None:
+        try:
+            tag = self._wire.send(order.queue, order.body)
+        except BaseException as error:
+            order.fail(NotConnected(f"the message was not sent: {type(error).__name__}"))
+            raise
+        self._flight[tag] = order
 
     def _expire(self) -> None:
         now = monotonic()
         for order in [order for order in self._inbox if order.expires <= now]:
             self._inbox.remove(order)
-            _fail(order, self._why_unusable() if self._is_unusable() else ConfirmTimeout("the message was not sent"))
+            order.fail(self._why_unusable() if self._is_unusable() else ConfirmTimeout("the message was not sent"))
         for order in self._flight.values():
             if order.expires <= now and not order.future.done():
-                _fail(order, ConfirmTimeout("the broker did not confirm in time"))
+                order.fail(ConfirmTimeout("the broker did not confirm in time"))
         self._watching = bool(self._inbox) or any(not order.future.done() for order in self._flight.values())
         if self._watching:
             self._loop.call_later(TICK, self._expire)
 
     def opened(self) -> None:
-        """The connection is ready."""
+        """The connection is ready, or an alarm is over."""
         self._change(PublisherState.UP)
         self._pump()
 
@@ -184,13 +196,9 @@ class ConfirmPublisher:
         self._change(PublisherState.BLOCKED)
         error = ConnectionBlocked("the broker takes no messages for now")
         for order in self._flight.values():
-            _fail(order, error)
+            order.fail(error)
         if not self._waits:
             self._fail_all(error)
-
-    def unblocked(self) -> None:
-        """The alarm is over."""
-        self.opened()
 
     def returned(self, tag: int) -> None:
         """The message has no queue: declare it and try once more; the confirm that follows is for the first try."""
@@ -199,7 +207,7 @@ class ConfirmPublisher:
             return
         self._wire.forget(order.queue)
         if order.declared_again:
-            _fail(order, PublishUnroutable(f"the queue {order.queue} does not exist"))
+            order.fail(PublishUnroutable(f"the queue {order.queue} does not exist"))
             return
         again = Order(order.queue, order.body, 0)
         again.future, again.expires, again.declared_again = order.future, order.expires, True
@@ -219,22 +227,20 @@ class ConfirmPublisher:
 
     def _settle(self, order: Order, taken: bool, now: float) -> None:
         self._confirm_seconds.observe(now - order.sent_at)
-        if order.future.done():
-            return
-        if taken:
+        if not taken:
+            order.fail(PublishRefused(f"the broker refused a message for {order.queue}"))
+        elif not order.future.done():
             order.future.set_result(None)
-        else:
-            _fail(order, PublishRefused(f"the broker refused a message for {order.queue}"))
 
     def _fail_flight(self, error: PublishFailed) -> None:
         flight, self._flight = self._flight, {}
         for order in flight.values():
-            _fail(order, error)
+            order.fail(error)
 
     def _fail_all(self, error: PublishFailed) -> None:
         self._fail_flight(error)
         while self._inbox:
-            _fail(self._inbox.popleft(), error)
+            self._inbox.popleft().fail(error)
 
     def _change(self, state: PublisherState) -> None:
         if state is self.state or self.state is PublisherState.CLOSED:
@@ -243,15 +249,3 @@ class ConfirmPublisher:
         log.info("publisher_changed", state=state.value)
         for hook in self.on_state_change:
             hook(state)
-
-
-def _fail(order: Order, error: PublishFailed) -> None:
-    if not order.future.done():
-        order.future.set_exception(error)
-
-
-def _wait_quietly(future: Future[Any], seconds: float) -> None:
-    try:
-        future.exception(max(0.0, seconds))
-    except TimeoutError:
-        return

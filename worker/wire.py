@@ -16,7 +16,7 @@ from worker.queues import QueueType, declare
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
-_NEXT_TAG_HEADER = "x"
+CLOSE_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
@@ -26,7 +26,6 @@ class Listener(Protocol):
     def opened(self) -> None: ...
     def lost(self, error: BaseException) -> None: ...
     def blocked_by_broker(self) -> None: ...
-    def unblocked(self) -> None: ...
     def returned(self, tag: int) -> None: ...
     def confirmed(self, tag: int, multiple: bool, taken: bool) -> None: ...
 
@@ -66,7 +65,7 @@ class Wire:
             custom_ioloop=self._loop,
         )
         self._connection.add_on_connection_blocked_callback(lambda *_: self._listener.blocked_by_broker())
-        self._connection.add_on_connection_unblocked_callback(lambda *_: self._listener.unblocked())
+        self._connection.add_on_connection_unblocked_callback(lambda *_: self._listener.opened())
 
     def send(self, queue: str, body: bytes) -> int:
         """Write one message and return its delivery tag on this connection."""
@@ -86,10 +85,11 @@ class Wire:
     def close(self) -> None:
         """End the connection and the loop."""
         self._closing = True
-        if self._connection is not None and self._connection.is_open:
-            self._connection.close()
-        else:
+        if self._connection is None or self._connection.is_closed:
             self._loop.stop()
+        elif not self._connection.is_closing:
+            self._connection.close()
+        self._loop.call_later(CLOSE_SECONDS, self._loop.stop)  # a broker with an alarm does not even answer this
 
     def _declare(self, queue: str) -> None:
         # without waiting for an answer: the broker works in order, so the message meets a queue

@@ -11,7 +11,7 @@ from dramatiq.errors import ConnectionClosed
 from bench.environment import Rabbit
 from tests.runtime.conftest import QUEUE, Stage, alarm, eventually
 from tests.runtime.stock import stock_broker
-from worker.publisher import ConfirmTimeout, PublisherState, PublishRefused
+from worker.orders import ConfirmTimeout, PublisherState, PublishRefused
 
 
 def test_l4_every_confirmed_message_survives_the_sudden_death_of_the_broker(stage: Stage, server: Rabbit) -> None:

