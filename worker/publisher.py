@@ -37,7 +37,7 @@ class ConfirmPublisher:
     """Publishes from any thread through one connection of its own thread; safe to create before a fork.
 
     `waits` decides what happens while there is no usable connection: publishes wait for it up to their deadline, or
-    fail at once. Futures are completed on the io thread, so their callbacks must be quick and must not wait.
+    fail at once. Callbacks of futures run on the io thread: they must be quick and must not wait.
     """
 
     def __init__(
@@ -194,11 +194,10 @@ class ConfirmPublisher:
     def blocked_by_broker(self) -> None:
         """An alarm: nothing that is under way will be confirmed before it ends."""
         self._change(PublisherState.BLOCKED)
-        error = ConnectionBlocked("the broker takes no messages for now")
         for order in self._flight.values():
-            order.fail(error)
+            order.fail(self._why_unusable())
         if not self._waits:
-            self._fail_all(error)
+            self._fail_all(self._why_unusable())
 
     def returned(self, tag: int) -> None:
         """The message has no queue: declare it and try once more; the confirm that follows is for the first try."""

@@ -21,6 +21,7 @@ from models.runtime import RunState
 from worker import metrics
 from worker.failures import Busy, OpenTransaction, cause_of
 from worker.interrupts import interrupts
+from worker.tombstones import tombstones
 
 PROCESS = f"{socket.gethostname()}-{os.getpid()}"
 log = structlog.get_logger(__name__)
@@ -78,7 +79,7 @@ def _call(actor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int | No
 
 
 def _refuse_cancelled(message_id: str) -> None:
-    if fetch("select 1 from message_cancel where message_id = %s", (message_id,)):
+    if tombstones.hold(message_id):
         raise Skipped("cancelled")
 
 
