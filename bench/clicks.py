@@ -39,7 +39,7 @@ def main(seconds: int = 60) -> Report:
     with stage() as here:
         bare = _bare(here, seconds=min(10, seconds))
         ours = _ours(here, seconds)
-        peer = _peer(here, min(30, seconds))
+        peer = _peer(here, min(15, seconds))
     report.add(what="bare 302 on Granian (limit)", rate=bare.rate, p50_ms=bare.p50_ms, p99_ms=bare.p99_ms)
     _add(report, "Signalbox", ours)
     _add(report, "Celery, one task per click", peer)

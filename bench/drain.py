@@ -22,7 +22,7 @@ from core.ads.clicks import ClickMessage, encode
 from models.envelope import encode_around
 
 GROUPS = (100, 1, 10, 500)
-PEER_CLICKS = 20_000
+PEER_CLICKS = 5_000
 _DICE = random.Random(7)
 
 

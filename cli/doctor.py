@@ -107,6 +107,8 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         return
     from worker.health import broker_findings
 
+    if settings.database_dsn.startswith("sqlite:"):
+        yield bad("broker", "RABBITMQ_URL is set beside SQLite, whose outbox nobody relays", "set DATABASE_URL")
     for state, what, remedy in broker_findings(settings):
         yield Finding("broker", state, what, remedy)
 

@@ -63,6 +63,8 @@ def run(
     settings: Settings, *, lanes: Sequence[str] = (), queues: Sequence[str] = (), threads: int | None = None
 ) -> int:
     """Work until a signal says stop; 0. Raises what keeps a worker from starting."""
+    if not settings.embedded and settings.database_dsn.startswith("sqlite:"):
+        raise SettingsError(["DATABASE_URL: is not set; beside RABBITMQ_URL it must name a PostgreSQL database"])
     logs.configure(settings)
     connect(settings, role="worker")
     migrate.require_current()

@@ -12,7 +12,6 @@ import structlog
 from config.logs import configure, redact
 from tests.conftest import SettingsEnv
 
-
 Configure = Callable[[], None]
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from config.catalog import LANES, QUEUES, UnknownTask
 from config.errors import SettingsError
-from worker.process import plan
+from tests.conftest import SettingsEnv
+from worker.process import plan, run
 
 
 def test_a_lane_brings_its_own_threads_and_prefetch() -> None:
@@ -36,3 +37,9 @@ def test_unknown_names_are_refused() -> None:
         plan(["fast"], (), None)
     with pytest.raises(SettingsError):
         plan((), ("fast",), None)
+
+
+def test_a_worker_on_rabbitmq_needs_postgresql(settings_env: SettingsEnv) -> None:
+    settings = settings_env(RABBITMQ_URL="amqp://127.0.0.1:1/")
+    with pytest.raises(SettingsError, match="DATABASE_URL"):
+        run(settings)

@@ -1,0 +1,149 @@
+"""P3: a worker that dies between commit and acknowledgement: the message comes again, so every task is run twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from config.catalog import TASKS
+from config.clock import now
+from config.settings import Settings
+from core.ads import clicks
+from models.ads import Campaign, ClickError, IpBlacklist
+from models.database import db, fetch
+from models.dead_letters import Letter, bury
+from models.envelope import decode, encode_message
+from models.runtime import DeadReason
+from tests.conftest import SettingsEnv
+from tests.core.ads import stage
+from tests.core.ads.stage import Stage
+from worker.broker import load_actors, make_broker
+
+TABLES = (
+    "click", "click_rejected", "click_error", "ip_blacklist", "adload_charge", "campaign", "offer", "click_price",
+    "stats_dirty_day", "dead_letter", "queue_message",
+)  # fmt: skip
+# when a row was written, and what was only asked for again, may differ between the runs
+VOLATILE = {
+    "created_at",
+    "processed_at",
+    "since",
+    "marks",
+    "synced_at",
+    "updated_at",
+    "held_since",
+    "available_at",
+    "id",
+}
+
+
+def one_click(here: Stage) -> dict[str, Any]:
+    return {"click": clicks.payload(here.click())}
+
+
+def five_clicks(here: Stage) -> dict[str, Any]:
+    return {"clicks": [clicks.payload(here.click(number % 5, at=timedelta(seconds=number))) for number in range(5)]}
+
+
+def old_entry(here: Stage) -> dict[str, Any]:
+    at = now() - timedelta(days=40)
+    IpBlacklist.create(
+        net="203.0.113.9/32", reason_code="over_limit_day", source="auto", first_listed_at=at, last_violation_at=at
+    )
+    return {}
+
+
+def failing_campaign(here: Stage) -> dict[str, Any]:
+    Campaign.update(status="hold").execute()
+    stage.local(*(here.click(number, ip=stage.ip(number)) for number in range(4)))
+    assert ClickError.select().count() == 4
+    return {}
+
+
+def campaign(here: Stage) -> dict[str, Any]:
+    return {"campaign_id": here.campaign.id}
+
+
+def open_errors(here: Stage) -> dict[str, Any]:
+    failing_campaign(here)
+    Campaign.update(status="working").execute()
+    return {}
+
+
+def dead_message(here: Stage) -> dict[str, Any]:
+    body = encode_message("process_click", one_click(here))
+    bury(Letter(decode(body)["message_id"], 0, "process_click", "clicks", body, DeadReason.EXHAUSTED, None))
+    return {"dead_letter_id": fetch("select max(id) from dead_letter")[0][0]}
+
+
+def nothing(here: Stage) -> dict[str, Any]:
+    return {}
+
+
+SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
+    "process_click": one_click,
+    "process_clicks": five_clicks,
+    "finish_pending_clicks": nothing,
+    "replay_spool": nothing,
+    "clean_ip_blacklist": old_entry,
+    "check_outdated_campaigns": failing_campaign,
+    "refresh_campaign": campaign,
+    "replay_click_errors": open_errors,
+    "keep_click_partitions": nothing,
+    "give_up": dead_message,
+}
+
+
+@pytest.fixture
+def settings(settings_env: SettingsEnv, sqlite_database: Any) -> Iterator[Settings]:
+    made = settings_env()
+    broker = make_broker(made, "worker")
+    load_actors()
+    for queue in {task.queue for task in TASKS.values()}:
+        broker.declare_queue(queue)
+    yield made
+    broker.close()
+
+
+def state() -> dict[str, list[tuple[Any, ...]]]:
+    """Every row that matters, without what may differ."""
+    return {table: sorted(_rows(table), key=repr) for table in TABLES}
+
+
+def _rows(table: str) -> list[tuple[Any, ...]]:
+    columns = [column.name for column in db.get_columns(table)]
+    wanted = [
+        name
+        for name in columns
+        if name not in VOLATILE | ({"body", "message_id"} if table == "queue_message" else set())
+    ]
+    return fetch(f"select {', '.join(wanted)} from {table}")
+
+
+def test_every_task_of_the_catalog_has_a_sample_here() -> None:
+    assert set(SAMPLES) == set(TASKS)
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_the_same_message_twice_leaves_what_one_left(name: str, settings: Settings) -> None:
+    arguments = SAMPLES[name](stage.build())
+    task = load_actors()[name]
+    task.fn(**arguments)
+    once = state()
+    task.fn(**arguments)
+    assert state() == once
+
+
+def test_clicks_again_in_another_order_and_other_groups_change_nothing(settings: Settings) -> None:
+    here = stage.build()
+    bodies = five_clicks(here)["clicks"]
+    tasks = load_actors()
+    tasks["process_clicks"].fn(clicks=bodies)
+    once = state()
+    for body in reversed(bodies):
+        tasks["process_click"].fn(click=body)
+    tasks["process_clicks"].fn(clicks=bodies[2:] + bodies[:2])
+    assert state() == once
