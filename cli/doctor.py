@@ -60,7 +60,7 @@ def examine(*, live: bool = False) -> list[Finding]:
         _clicks,
         _spool,
     ]
-    for check in [*checks, *([_adload] if live else [])]:
+    for check in [*checks, *([_adload, _invariants] if live else [])]:
         found += _guarded(check, settings)
     return found
 
@@ -182,3 +182,13 @@ def _adload(settings: Settings) -> Iterator[Finding]:
 
     driver = make(settings)
     yield ok("adload", driver.probe() if driver else "local: charges are rows of this database")
+
+
+def _invariants(settings: Settings) -> Iterator[Finding]:
+    from models.invariants import violations
+
+    found = violations((now() - timedelta(days=2)).date())
+    for name, rows in found.items():
+        yield bad("invariants", f"{name}: {len(rows)} row(s)", "docs/architecture.md#promises")
+    if not found:
+        yield ok("invariants", "every promise holds for the clicks of the last two days")
