@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import psycopg2.extensions
 import structlog
 from peewee import InterfaceError, OperationalError
 
+from config.clock import monotonic
 from config.settings import Settings
 from models.engine import Postgres, Sqlite, db, is_postgres, statement_timeout_ms
 
@@ -29,6 +31,8 @@ __all__ = [
 ]
 
 DATABASE_DOWN = (OperationalError, InterfaceError)
+IDLE_SECONDS = 1.0
+_used = threading.local()
 log = structlog.get_logger(__name__)
 
 _KEEPALIVE = {
@@ -89,9 +93,15 @@ def ensure_connection() -> None:
     """A live connection for this thread: a connection that the server closed while idle is replaced, not used."""
     if db.is_closed():
         db.connect()
-    elif not db.is_connection_usable() or _server_hung_up():
+    elif not db.is_connection_usable() or (_was_idle() and _server_hung_up()):
         drop_connection()
         db.connect()
+    _used.at = monotonic()
+
+
+def _was_idle() -> bool:
+    # asking the socket gives up the interpreter lock, which a busy worker would pay for with every message
+    return monotonic() - getattr(_used, "at", 0.0) > IDLE_SECONDS
 
 
 def _server_hung_up() -> bool:
