@@ -82,13 +82,11 @@ def test_a_port_where_nobody_listens_is_an_attempt_only(tmp_path: Path) -> None:
 
 
 def test_a_slow_server_does_not_make_later_visitors_wait_for_earlier_ones(tmp_path: Path) -> None:
-    waiting: list[bytes] = []
+    everybody = asyncio.Barrier(len(VISITS))
 
     async def answering_when_all_are_there(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.readuntil(b"\r\n\r\n")
-        waiting.append(request)
-        while len(waiting) < len(VISITS):
-            await asyncio.sleep(0.01)
+        await everybody.wait()
         writer.write(answer(request))
 
     assert len(run(answering_when_all_are_there, tmp_path).answers) == len(VISITS)
