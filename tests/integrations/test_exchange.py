@@ -53,10 +53,10 @@ def test_a_name_that_does_not_resolve_is_unavailable(monkeypatch: pytest.MonkeyP
 
 
 def test_a_name_lookup_that_hangs_runs_into_the_connect_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    stop = looking_up(monkeypatch, wait=10)
+    stop = looking_up(monkeypatch, wait=30)
     began = time.monotonic()
     with pytest.raises(Unavailable) as caught:
         client("http://api.sandbox.test").call("POST", "/", effect=Effect.ONCE)
     stop.set()
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 4.5
     assert (caught.value.sent, caught.value.timed_out) == (False, True)

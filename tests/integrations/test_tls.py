@@ -63,12 +63,12 @@ def test_the_deadline_holds_for_bytes_that_trickle_over_tls(tls: ssl.SSLContext,
     began = time.monotonic()
     with peer(at.trickle(at.http(200, b" " * 99), at_once=5), tls=tls) as server, pytest.raises(OutcomeUnknown):
         client(server.url, certificate).call("POST", "/", effect=Effect.ONCE, json={})
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4.5
 
 
 def test_a_handshake_that_never_ends_runs_into_the_deadline() -> None:
     began = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(Unavailable) as caught:
         client(f"https://127.0.0.1:{listener.getsockname()[1]}").call("POST", "/", effect=Effect.ONCE, json={})
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4.5
     assert (caught.value.sent, caught.value.timed_out) == (False, True)

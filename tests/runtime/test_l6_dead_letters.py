@@ -152,7 +152,7 @@ def test_a_publish_to_a_blocked_broker_fails_within_its_deadline(stage: Stage, s
     with pytest.raises(ConnectionClosed):
         task.send()
 
-    assert monotonic() - started < 3
+    assert monotonic() - started < 15
 
 
 def _vhost(stage: Stage) -> str:

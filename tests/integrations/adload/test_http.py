@@ -274,7 +274,7 @@ def test_after_any_fault_the_same_key_charges_exactly_once(sandbox: Sandbox, act
     sandbox.fault("adload", action, times=1)
     began = time.monotonic()
     assert {verdict(reply) for reply in driver.add_clicks(asked)} == {(ERROR, code)}
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 4.5
     clock.advance(400)
     assert {reply.status for reply in driver.add_clicks(asked)} == {OK}
     assert len(sandbox.ledger()) == 2
