@@ -49,6 +49,11 @@ class Wire:
         self._closing = False
 
     @property
+    def is_closing(self) -> bool:
+        """Whether `close` was called."""
+        return self._closing
+
+    @property
     def is_open(self) -> bool:
         """Whether a message can be written now."""
         return self._channel is not None and self._channel.is_open

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -125,3 +126,17 @@ def test_a_callback_may_publish_the_next_message(publisher: ConfirmPublisher) ->
     publisher.publish("jobs", b"first", 5).add_done_callback(again)
 
     assert done.wait(10)
+
+
+@pytest.mark.parametrize("role", ["redirect", "worker"])
+def test_closing_in_the_middle_of_a_handshake_ends_quietly(role: Role, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", broken.append)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        made = ConfirmPublisher(parameters(f"amqp://guest:guest@127.0.0.1:{silent.getsockname()[1]}/", role))
+        made.start()
+        visitor, _ = silent.accept()
+        visitor.recv(8)
+        made.close()
+        visitor.close()
+    assert broken == []
