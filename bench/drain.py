@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -19,7 +19,7 @@ from bench.world import Visit, visits
 from config.clock import monotonic, now
 from config.ids import new_id
 from core.ads.clicks import ClickMessage, encode
-from models.envelope import encode_around
+from web.envelope import message
 
 GROUPS = (100, 1, 10, 500)
 PEER_CLICKS = 5_000
@@ -68,7 +68,7 @@ def _fill(here: Stage, group: int, clicks: int) -> None:
     channel = _channel(here, "clicks")
     source = visits(here.world, here.settings, clicks)
     while bodies := [encode(_click(visit)) for visit in islice(source, group)]:
-        channel.basic_publish("", "clicks", _message(bodies), pika.BasicProperties(delivery_mode=2))
+        channel.basic_publish("", "clicks", message(bodies), pika.BasicProperties(delivery_mode=2))
     channel.connection.close()
 
 
@@ -79,12 +79,6 @@ def _channel(here: Stage, queue: str) -> Any:
     broker.declare_queue(queue, ensure=True)
     broker.close()
     return pika.BlockingConnection(pika.URLParameters(here.variables["RABBITMQ_URL"])).channel()
-
-
-def _message(bodies: Sequence[bytes]) -> bytes:
-    if len(bodies) == 1:
-        return encode_around("process_click", "click", bodies[0])
-    return encode_around("process_clicks", "clicks", b"[" + b",".join(bodies) + b"]")
 
 
 def _click(visit: Visit) -> ClickMessage:
