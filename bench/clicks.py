@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from bench import wrk
+from bench import journal, load, wrk
 from bench.report import CountsDiffer, Report
 from bench.stage import Stage, stage
 from bench.system import System
 from bench.world import visits
 from config.clock import monotonic
+from config.settings import environment
 
+OPEN_RATE = 1_000
 LINKS_PER_SECOND = 15_000
 PEER_LINKS_PER_SECOND = 1_500
 CONNECTIONS = 128
@@ -33,6 +40,14 @@ class Run:
         return self.decided / (self.load.seconds + self.drain_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """Our two phases on the same processes: visitors who come at their own rate, then as many as can be served."""
+
+    open: Run
+    full: Run
+
+
 def main(seconds: int = 60) -> Report:
     """Run the bench and publish its table."""
     report = Report("clicks", "B1 clicks through the redirect, stored (2 cores shared by everything)")
@@ -41,12 +56,14 @@ def main(seconds: int = 60) -> Report:
         ours = _ours(here, seconds)
         peer = _peer(here, min(15, seconds))
     report.add(what="bare 302 on Granian (limit)", rate=bare.rate, p50_ms=bare.p50_ms, p99_ms=bare.p99_ms)
-    _add(report, "Signalbox", ours)
+    _add(report, f"Signalbox, {OPEN_RATE:,}/s arriving at their own times", ours.open)
+    _add(report, "Signalbox, saturated", ours.full)
     _add(report, "Celery, one task per click", peer)
     report.facts = {
-        "times the peer": round(ours.rate / peer.rate, 1),
-        "percent of bare": round(100 * ours.rate / bare.rate, 1),
-        "cpu_s per 1,000 clicks": {name: round(1000 * value / ours.decided, 4) for name, value in ours.cpu.items()},
+        "times the peer": round(ours.full.rate / peer.rate, 1),
+        "percent of bare": round(100 * ours.full.rate / bare.rate, 1),
+        "cpu_s per 1,000 clicks": _cpu_per_1000(ours.full),
+        "the same at the open rate": _cpu_per_1000(ours.open),
     }
     report.publish()
     return report
@@ -68,22 +85,52 @@ def _bare(here: Stage, *, seconds: int) -> wrk.Load:
         return wrk.run(here.redirect_url, requests, seconds=seconds, connections=CONNECTIONS)
 
 
-def _ours(here: Stage, seconds: int) -> Run:
-    requests = here.folder / "ours.txt"
-    wrk.write_requests(requests, visits(here.world, here.settings, LINKS_PER_SECOND * seconds))
+def _ours(here: Stage, seconds: int) -> Ours:
+    at_own_rate = OPEN_RATE * max(5, seconds // 3)
+    visitors = visits(here.world, here.settings, at_own_rate + LINKS_PER_SECOND * seconds)
+    first, rest = here.folder / "open.txt", here.folder / "ours.txt"
+    load.write_requests(first, islice(visitors, at_own_rate))
+    wrk.write_requests(rest, visitors)
     with here.system("ours") as system:
         system.start("worker", "worker", "--lane", "clicks")
         system.start("relay", "relay")
         system.start("redirect", "redirect", "--port", str(here.redirect_port))
         system.wait_for_http("redirect", f"{here.redirect_url}/healthz")
-        before = _cpu(here, system)
-        load = wrk.run(here.redirect_url, requests, seconds=seconds, connections=CONNECTIONS)
-        drain_s = drained(lambda: here.outcomes().decided, load.answers)
-        after = _cpu(here, system)
+        opened = _measured(here, system, lambda: _arrive(here, first))
+        full = _measured(
+            here, system, lambda: wrk.run(here.redirect_url, rest, seconds=seconds, connections=CONNECTIONS)
+        )
+    return Ours(opened, full)
+
+
+def _measured(here: Stage, system: System, send: Callable[[], wrk.Load]) -> Run:
+    """Send a load, wait until it is decided, and count what it added."""
+    before, cpu_before = here.outcomes().decided, _cpu(here, system)
+    sent = send()
+    drain_s = drained(lambda: here.outcomes().decided - before, sent.answers)
+    cpu_after = _cpu(here, system)
     time.sleep(1)
-    decided = here.outcomes().decided
-    check_counts("Signalbox", load, decided)
-    return Run(load, decided, drain_s, {name: after[name] - before[name] for name in after})
+    decided = here.outcomes().decided - before
+    check_counts("Signalbox", sent, decided)
+    return Run(sent, decided, drain_s, {name: cpu_after[name] - cpu_before[name] for name in cpu_after})
+
+
+def _arrive(here: Stage, requests: Path) -> wrk.Load:
+    """Visitors at a fixed rate, whether or not earlier ones were answered; latency counts from when each was due."""
+    seen = here.folder / "open.journal"
+    command = [sys.executable, "-m", "bench.load", str(requests), str(seen)]
+    address = ["--port", str(here.redirect_port), "--rate", str(OPEN_RATE)]
+    subprocess.run([*command, *address], env=environment(), check=True)
+    record = journal.read(seen)
+    late = record.latencies()
+    failed = len(record.attempts) - sum(answer.status == 302 for answer in record.answers.values())
+    seconds = max(answer.at for answer in record.answers.values()) - min(record.attempts.values())
+    p50, p99 = (1000 * journal.quantile(late, share) for share in (0.5, 0.99))
+    return wrk.Load(len(record.answers), seconds, failed, p50, p99)
+
+
+def _cpu_per_1000(run: Run) -> dict[str, float]:
+    return {name: round(1000 * value / run.decided, 4) for name, value in run.cpu.items()}
 
 
 def _peer(here: Stage, seconds: int) -> Run:
