@@ -6,6 +6,7 @@ import threading
 
 import structlog
 
+from web.background import Background
 from web.inline import Inline
 from web.spooling import Spooling
 from web.tickets import Path, Ticket, settle_all, take_group
@@ -23,9 +24,7 @@ class Fallback:
         self._waiting_max = waiting_max
         self._lock = threading.Lock()
         self._fallen: list[Ticket] = []
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="gate-fallback", daemon=True)
+        self._thread = Background("gate-fallback", self._run)
 
     def start(self) -> None:
         """Begin to work."""
@@ -33,10 +32,7 @@ class Fallback:
 
     def stop(self) -> None:
         """Finish what has fallen, then end."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._thread.stop()
 
     def can_spool(self) -> bool:
         """True while lines can be written, so that nobody needs to wait for anything else."""
@@ -53,7 +49,7 @@ class Fallback:
         """Accept clicks whose publish failed."""
         with self._lock:
             self._fallen.extend(tickets)
-        self._wake.set()
+        self._thread.wake()
 
     def spool(self, ticket: Ticket) -> Path:
         """Write one click to the spool, in the thread of its request."""
@@ -67,14 +63,13 @@ class Fallback:
 
     def _run(self) -> None:
         self._inline.enter_thread()
-        while not self._stopping or self._fallen:
-            self._wake.wait()
-            self._wake.clear()
+        while not self._thread.stopping or self._fallen:
+            self._thread.sleep()
             while group := self._next_group():
                 self._handle(group)
 
     def _next_group(self) -> list[Ticket]:
-        if self._fallen and not self._stopping:
+        if self._fallen and not self._thread.stopping:
             self._inline.pause()
         with self._lock:
             self._fallen = [ticket for ticket in self._fallen if not ticket.gone]
@@ -85,7 +80,7 @@ class Fallback:
             settle_all(group, Path.INLINE)
         elif self._spooling.append([ticket.body for ticket in group if not ticket.gone]):
             settle_all(group, Path.SPOOL)
-        elif self._stopping:
+        elif self._thread.stopping:
             settle_all(group, Path.NONE)
         else:
             self._try_again(group)
@@ -94,5 +89,5 @@ class Fallback:
         """Without a spool the request goes on waiting, so there is time for another attempt."""
         with self._lock:
             self._fallen[:0] = group
-        self._wake.set()
+        self._thread.wake()
         threading.Event().wait(RETRY_SECONDS)

@@ -14,6 +14,7 @@ from core.ads.destination import InformerFacts, OfferFacts
 from models import link_version
 from models.database import DATABASE_DOWN, disconnect, drop_connection, ensure_connection
 from models.link_version import InformerRow, OfferRow
+from web.background import Background
 
 POLL_SECONDS = 1.0
 MISS_SECONDS = 0.05
@@ -53,9 +54,7 @@ class LinkTable:
         self._version: int | None = None
         self._reachable = False
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="link-table", daemon=True)
+        self._thread = Background("link-table", self._run)
 
     def start(self) -> None:
         """Load once, if the database answers, and keep up with it from now on."""
@@ -63,10 +62,7 @@ class LinkTable:
 
     def stop(self) -> None:
         """End the thread."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._thread.stop()
 
     def holds(self, offer_id: int, informer_id: int) -> bool:
         """True if both are in memory."""
@@ -96,7 +92,7 @@ class LinkTable:
                 if len(self._questions) >= PENDING_MAX:
                     return False
                 question = self._questions[key] = _Question()
-        self._wake.set()
+        self._thread.wake()
         if question.answered.wait(MISS_SECONDS):
             return True
         # the database hangs: nobody else waits for it until it has answered again
@@ -105,13 +101,12 @@ class LinkTable:
 
     def _run(self) -> None:
         polled_at = float("-inf")
-        while not self._stopping:
+        while not self._thread.stopping:
             if monotonic() - polled_at >= POLL_SECONDS:
                 self._attempt(self._refresh)
                 polled_at = monotonic()
             self._answer_all()
-            self._wake.wait(max(0.0, polled_at + POLL_SECONDS - monotonic()))
-            self._wake.clear()
+            self._thread.sleep(max(0.0, polled_at + POLL_SECONDS - monotonic()))
         disconnect()
 
     def _attempt(self, work: Callable[[], None]) -> None:
