@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -10,9 +9,8 @@ import pytest
 
 from config import catalog, clock
 from config.ids import new_id
-from models import database as connections
 from models import schedule
-from models.database import db, execute, fetch, is_postgres
+from models.database import execute, fetch
 from models.fields import bind, instant
 
 TASK = "clean_ip_blacklist"
@@ -39,25 +37,6 @@ def test_a_new_row_starts_now() -> None:
 
 def test_the_shared_clock_is_aware() -> None:
     assert schedule.database_now().utcoffset() == timedelta(0)
-
-
-def test_a_row_is_locked_by_one_at_a_time() -> None:
-    if not is_postgres():
-        pytest.skip("the transaction holds the whole database")
-    seen: list[schedule.Entry | None] = []
-
-    def look() -> None:
-        connections.ensure_connection()
-        with db.atomic():
-            seen.append(schedule.lock(TASK))
-        connections.disconnect()
-
-    with db.atomic():
-        assert schedule.lock(TASK) is not None
-        thread = threading.Thread(target=look)
-        thread.start()
-        thread.join()
-    assert seen == [None]
 
 
 def test_a_due_time_is_recorded_once() -> None:
