@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Outcomes:
 
 
 @dataclass
-class Ground:
+class Ground(ABC):
     """What every run needs: a folder, settings, the network, and where visitors go."""
 
     folder: Path
@@ -73,9 +74,9 @@ class Ground:
         """The product's commands in this environment."""
         return System(self.folder / name, self.variables | variables)
 
+    @abstractmethod
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a statement on a connection of its own."""
-        raise NotImplementedError
 
     def outcomes(self) -> Outcomes:
         """What became of all clicks so far."""
