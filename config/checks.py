@@ -11,6 +11,9 @@ from pydantic import SecretStr
 
 HINTS = {
     "LINK_KEYS": "write it as 1:<64 hex digits>,2:<64 hex digits>; make one with `openssl rand -hex 32`",
+    "DATA_KEYS": "write it as 1:<64 hex digits>; make one with `openssl rand -hex 32`",
+    "IMPRESSION_TOKENS": "write it as server-1:<token>,server-2:<token>; make one with `openssl rand -hex 32`",
+    "SMTP_URL": "for example smtp://user:password@mail.example.com:587",
     "FALLBACK_URL": "a page of yours for links that cannot be resolved, for example https://www.example.com/",
     "SETTLEMENT_CURRENCY": "three capital letters, for example USD",
     "DATABASE_URL": "for example postgresql://user:password@host:5432/signalbox, or leave it out for SQLite",
@@ -38,6 +41,19 @@ def _link_key(item: str, seen: set[int]) -> None:
     if len(secret) < _MIN_KEY_BYTES or len(set(secret)) == 1:
         raise ValueError(f"key {match[1]} is too short or a default; use 32 random bytes")
     seen.add(int(match[1]))
+
+
+def named_tokens(value: str) -> dict[str, str]:
+    """The tokens of `name:token,name:token` by token; each at least 32 characters, no name or token twice."""
+    names: dict[str, str] = {}
+    for item in value.split(","):
+        name, _, token = item.strip().partition(":")
+        if not name or len(token) < _MIN_KEY_BYTES:
+            raise ValueError("a token is not of the form name:token with at least 32 characters")
+        if token in names or name in names.values():
+            raise ValueError(f"the name or the token of {name} is used twice")
+        names[token] = name
+    return names
 
 
 def networks(value: str) -> tuple[object, ...]:

@@ -151,3 +151,44 @@ class AdLoadSettings(BaseModel):
     outdated_min_errors: int = Field(
         3, ge=1, description="refusals within that window that make a campaign be refreshed"
     )
+
+
+class BooksSettings(BaseModel):
+    """Statistics, payouts, and how long what is kept."""
+
+    close_after_days: int = Field(
+        35, ge=1, description="days after which a day's earnings are closed; later changes become adjustments"
+    )
+    archive_after_days: int = Field(60, ge=2, description="days after which a day's clicks leave the live tables")
+    purge_after_days: int | None = Field(
+        None, ge=3, description="days after which an archived day is dropped; unset = never"
+    )
+    archive_path: Path | None = Field(
+        None, description="file of the archive on SQLite; unset = beside SQLITE_PATH, named archive"
+    )
+    ip_retention_days: int = Field(90, ge=1, description="days after which addresses of clicks are erased")
+    rejected_retention_days: int = Field(30, ge=2, description="days that rejected clicks are kept")
+    error_retention_days: int = Field(180, ge=2, description="days that settled click errors are kept")
+    impression_tokens: SecretStr | None = Field(
+        None, description="tokens of ad servers that send impressions, as name:token, separated by commas"
+    )
+    impression_silence_min: int = Field(
+        60, ge=1, description="minutes after which an ad server that sends no impressions is reported as silent"
+    )
+    require_manager_agree: bool = Field(True, description="whether a payout needs an agreement before it is paid")
+    moneyout_confirm_hours: int = Field(72, ge=1, le=720, description="hours a publisher has to confirm a payout")
+    data_keys: SecretStr | None = Field(
+        None, description="keys that encrypt payout details, as id:hex, the first one encrypts; required for payouts"
+    )
+
+
+class MailSettings(BaseModel):
+    """Our own mail, to publishers and operators."""
+
+    smtp_url: SecretStr | None = Field(
+        None, description="SMTP server, smtp://user:password@host:587 or smtps://; unset = mail waits and is reported"
+    )
+    mail_from: str = Field("Signalbox <noreply@localhost>", description="sender of our own mail")
+    web_url: str = Field(
+        "http://127.0.0.1:8000", description="address under which people reach the web process; links in mail use it"
+    )

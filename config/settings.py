@@ -12,10 +12,27 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from config import checks
 from config.errors import SettingsError
-from config.sections import AdLoadSettings, AdmissionSettings, ProcessSettings, RedirectSettings, StateSettings
+from config.sections import (
+    AdLoadSettings,
+    AdmissionSettings,
+    BooksSettings,
+    MailSettings,
+    ProcessSettings,
+    RedirectSettings,
+    StateSettings,
+)
 
 
-class Settings(StateSettings, ProcessSettings, RedirectSettings, AdmissionSettings, AdLoadSettings, BaseSettings):
+class Settings(
+    StateSettings,
+    ProcessSettings,
+    RedirectSettings,
+    AdmissionSettings,
+    AdLoadSettings,
+    BooksSettings,
+    MailSettings,
+    BaseSettings,
+):
     """Every setting, typed and checked; the field name in capitals is the variable's name."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=".env", hide_input_in_errors=True)
@@ -35,11 +52,24 @@ class Settings(StateSettings, ProcessSettings, RedirectSettings, AdmissionSettin
     def _no_spool_when_off(cls, value: object) -> object:
         return None if value in ("", "off") else value
 
-    @field_validator("link_keys")
+    @field_validator("link_keys", "data_keys")
     @classmethod
-    def _usable_keys(cls, value: SecretStr) -> SecretStr:
-        checks.link_keys(value.get_secret_value())
+    def _usable_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            checks.link_keys(value.get_secret_value())
         return value
+
+    @field_validator("impression_tokens")
+    @classmethod
+    def _usable_tokens(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            checks.named_tokens(value.get_secret_value())
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _known_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        return value and checks.scheme(value, "smtp", "smtps")
 
     @field_validator("database_url")
     @classmethod
@@ -51,7 +81,7 @@ class Settings(StateSettings, ProcessSettings, RedirectSettings, AdmissionSettin
     def _known_broker(cls, value: SecretStr | None) -> SecretStr | None:
         return value and checks.scheme(value, "amqp", "amqps")
 
-    @field_validator("fallback_url", "public_url")
+    @field_validator("fallback_url", "public_url", "web_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
         return checks.web_address(value)
@@ -72,6 +102,10 @@ class Settings(StateSettings, ProcessSettings, RedirectSettings, AdmissionSettin
             raise ValueError(
                 f"ADLOAD_URL: required with ADLOAD_DRIVER={self.adload_driver}, for example https://adload.example.com"
             )
+        if self.archive_after_days < self.close_after_days:
+            raise ValueError("ARCHIVE_AFTER_DAYS: must not be below CLOSE_AFTER_DAYS; an open day needs its clicks")
+        if self.purge_after_days is not None and self.purge_after_days <= self.archive_after_days:
+            raise ValueError("PURGE_AFTER_DAYS: must be above ARCHIVE_AFTER_DAYS; only archived days are purged")
         return self
 
     @property

@@ -54,6 +54,7 @@ class Account(Row):
     advertiser_percent_bp = IntegerField(default=10_000)
     currency = TextField()
     created_at = UtcDateTime()
+    payout_methods = Json(null=True)
 
 
 class Site(Row):

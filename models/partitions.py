@@ -1,4 +1,4 @@
-"""Day partitions of the click tables on PostgreSQL; on SQLite the tables are plain and nothing is to be done."""
+"""Day partitions on PostgreSQL of everything that grows by the day; on SQLite the tables are plain."""
 
 from __future__ import annotations
 
@@ -9,39 +9,46 @@ from psycopg2 import sql
 from config.clock import today
 from models.database import db, fetch, is_postgres
 
-TABLES = ("click", "click_rejected", "click_error")
+CLICK_TABLES = ("click", "click_rejected", "click_error")
+REPORT_TABLES = ("impression_daily", "block_view_daily", "stats_daily")
+TABLES = CLICK_TABLES + REPORT_TABLES
 DAYS_AHEAD = 7
 DAYS_BACK = 3
 _LOCK = 0x5167_6E62
 _EXISTING = """
-select relname from pg_class
-where relkind = 'r' and relname like 'click%%' and relnamespace = current_schema()::regnamespace
+select c.relname from pg_class c join pg_inherits i on i.inhrelid = c.oid join pg_class p on p.oid = i.inhparent
+where p.relkind = 'p' and p.relnamespace = current_schema()::regnamespace
 """
 
 
-def keep_ahead(first: date | None = None, last: date | None = None) -> int:
+def keep_ahead(first: date | None = None, last: date | None = None, tables: tuple[str, ...] = TABLES) -> int:
     """Make the missing day partitions of the period (default: three days back to seven ahead); how many were made."""
     if not is_postgres():
         return 0
     first, last = first or today() - timedelta(days=DAYS_BACK), last or today() + timedelta(days=DAYS_AHEAD)
     with db.atomic():
         fetch("select pg_advisory_xact_lock(%s)", (_LOCK,))
-        existing = {name for (name,) in fetch(_EXISTING)}
+        present = existing()
         missing = [
-            (table, day) for day in _days(first, last) for table in TABLES if partition_name(table, day) not in existing
+            (table, day) for day in _days(first, last) for table in tables if partition_name(table, day) not in present
         ]
         for table, day in missing:
             _create(table, day)
     return len(missing)
 
 
+def existing() -> set[str]:
+    """Names of the partitions that are attached."""
+    return {name for (name,) in fetch(_EXISTING)}
+
+
 def days_ahead() -> int:
     """For how many days from tomorrow on partitions exist without a gap; below 2 clicks are soon refused."""
     if not is_postgres():
         return DAYS_AHEAD
-    existing = {name for (name,) in fetch(_EXISTING)}
+    present = existing()
     ahead = 0
-    while all(partition_name(table, today() + timedelta(days=ahead + 1)) in existing for table in TABLES):
+    while all(partition_name(table, today() + timedelta(days=ahead + 1)) in present for table in TABLES):
         ahead += 1
     return ahead
 
