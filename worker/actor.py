@@ -42,6 +42,7 @@ class AppActor(dramatiq.Actor[P, R]):
         self._signature = inspect.signature(fn)
         kinds = {parameter.kind for parameter in self._signature.parameters.values()}
         self._takes_any = inspect.Parameter.VAR_KEYWORD in kinds
+        self._names = self._signature.parameters.keys()
         self.__doc__ = fn.__doc__
         self.__name__ = task.name
 
@@ -86,6 +87,8 @@ class AppActor(dramatiq.Actor[P, R]):
 
     def fitting(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The named arguments this function knows, because newer senders may add some; BadMessage if any is missing."""
+        if not args and kwargs.keys() == self._names:
+            return kwargs
         known = self._signature.parameters
         fit = kwargs if self._takes_any else {name: value for name, value in kwargs.items() if name in known}
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 _FAST = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -19,6 +21,12 @@ ORPHANS = Counter("signalbox_open_transactions_total", "Runs that left a transac
 UNHEALTHY = Counter("signalbox_worker_unhealthy_total", "Times a worker ended itself", ["unit"])
 THREADS_ALIVE = Gauge("signalbox_worker_threads_alive", "Threads of this worker that live", ["unit"])
 RSS_BYTES = Gauge("signalbox_worker_rss_bytes", "Memory of this worker", ["unit"])
+
+
+@cache
+def of_run(task: str, result: str) -> tuple[Counter, Histogram]:
+    """The counter and the histogram of one way a task's attempts end, looked up once for all of them."""
+    return RUNS.labels(task, result), DURATION.labels(task, result)
 
 
 def serve(port: int | None) -> None:

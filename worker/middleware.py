@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from threading import Timer
 from typing import Any
@@ -21,6 +22,7 @@ from worker.retries import SafeRetries
 
 SHUTDOWN_AFTER = 15.0
 log = structlog.get_logger(__name__)
+_LOGGER = logging.getLogger(__name__)
 
 
 def middleware() -> list[Middleware]:
@@ -97,6 +99,8 @@ class RunLog(Middleware):
     def after_process_message(
         self, broker: Broker, message: Any, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
+        if exception is None and not _LOGGER.isEnabledFor(logging.INFO):
+            return
         say = log.info if exception is None else log.warning
         fields = {"error": type(exception).__name__} if exception is not None else {}
         if (rows := getattr(message, "rows_done", None)) is not None:
@@ -119,9 +123,9 @@ class Metrics(Middleware):
     def after_process_message(
         self, broker: Broker, message: Any, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
-        labels = (message.actor_name, outcome_of(message, exception))
-        metrics.RUNS.labels(*labels).inc()
-        metrics.DURATION.labels(*labels).observe(duration_of(message))
+        runs, duration = metrics.of_run(message.actor_name, outcome_of(message, exception))
+        runs.inc()
+        duration.observe(duration_of(message))
 
     def after_skip_message(self, broker: Broker, message: Any) -> None:
         metrics.RUNS.labels(message.actor_name, outcome_of(message, None)).inc()

@@ -57,8 +57,11 @@ def deliver(actor: Any, message: Any, args: tuple[Any, ...], kwargs: dict[str, A
     try:
         ensure_connection()
         _refuse_cancelled(message.message_id)
-        with _lease(task, message), _books(task, message, kwargs):
+        if task.trigger is None and task.lease is None:
             message.rows_done = _call(actor, args, fit)
+        else:
+            with _lease(task, message), _books(task, message, kwargs):
+                message.rows_done = _call(actor, args, fit)
     except Skipped as reason:
         message.outcome = str(reason)
     finally:
@@ -140,9 +143,6 @@ def _seconds_until(expires_at: datetime) -> float:
 @contextmanager
 def _books(task: Task, message: Any, kwargs: dict[str, Any]) -> Iterator[None]:
     """Note start and end of a periodic run, and how its due time went."""
-    if task.trigger is None and task.lease is None:
-        yield
-        return
     due_at = _due_at(kwargs)
     run_id = _begin(task, message, due_at)
     try:
