@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -12,26 +10,16 @@ import orjson
 
 from config.clock import now
 from config.settings import get_settings
-from models import bulk
+from models import bulk, invariants_books
 from models.database import is_postgres
 from models.fields import bind
+from models.invariant_check import Check, Found
 
-Found = list[tuple[Any, ...]]
 EVER = date(1, 1, 1)
 OUTBOX_SECONDS = 60
 PENDING_SECONDS = 600
 DEAD_SECONDS = 60
 CRASHES_MAX = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One invariant: its number in the reliability specification, what holds, and how violations are found."""
-
-    id: str
-    name: str
-    holds: str
-    find: Callable[[date], Found]
 
 
 def violations(since: date = EVER) -> dict[str, Found]:
@@ -245,4 +233,5 @@ CHECKS: tuple[Check, ...] = (
     Check("I17", "outbox stands still", "what waits in the outbox is published", outbox_stands_still),
     Check("I18", "dead clicks unrecorded", "a dead letter's clicks are recorded", dead_clicks_unrecorded),
     Check("I20", "poison spreads", "a message kills at most three workers", poison_spreads),
+    *invariants_books.CHECKS,
 )

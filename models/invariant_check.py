@@ -1,0 +1,20 @@
+"""What an invariant is: its number, what holds, and the query that finds what violates it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+Found = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One invariant: its number in the reliability specification, what holds, and how violations are found."""
+
+    id: str
+    name: str
+    holds: str
+    find: Callable[[date], Found]
