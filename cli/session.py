@@ -32,6 +32,18 @@ def database(role: str = "cli") -> Iterator[Settings]:
         disconnect()
 
 
+def operator() -> str:
+    """The login name of the person at the terminal, for the audit log; the user id where the system knows no name."""
+    import os
+    import pwd
+
+    # not getpass.getuser(), which believes the environment
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"
+
+
 def confirm(question: str, yes: bool) -> None:
     """Ask before harm; without a terminal and without --yes the command is refused."""
     import sys
