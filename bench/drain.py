@@ -41,7 +41,7 @@ def main(clicks: int = 1_000_000) -> Report:
 
 def _ours(report: Report, group: int, clicks: int) -> float:
     with stage() as here:
-        _fill(here, group, clicks)
+        publish(here, group, visits(here.world, here.settings, clicks))
         with here.system("drain") as system:
             rate, seconds = _timed(here, system, clicks)
         outcomes = here.outcomes()
@@ -63,10 +63,9 @@ def _timed(here: Stage, system: System, clicks: int) -> tuple[float, float]:
     return (clicks - first) / seconds, monotonic() - started
 
 
-def _fill(here: Stage, group: int, clicks: int) -> None:
-    """Publish persistent messages with the actor's own body, as the redirect would have."""
+def publish(here: Stage, group: int, source: Iterator[Visit]) -> None:
+    """Publish persistent messages of so many clicks each, with the actor's own body, as the redirect would have."""
     channel = _channel(here, "clicks")
-    source = visits(here.world, here.settings, clicks)
     while bodies := [encode(_click(visit)) for visit in islice(source, group)]:
         channel.basic_publish("", "clicks", message(bodies), pika.BasicProperties(delivery_mode=2))
     channel.connection.close()
