@@ -201,7 +201,7 @@ def verify() -> list[Broken]:
 
 def _problem(row: AuditRow, number: int, previous: str) -> str:
     if row.id != number + 1:
-        return f"rows {number + 1} to {row.id - 1} are missing"
+        return f"follows row {number}, so rows are missing"
     if row.previous_hash != previous:
         return "names another predecessor"
     return "" if row.hash == _hash(row) else "was changed after it was written"
@@ -226,6 +226,11 @@ def head() -> tuple[int, str]:
     """How many rows there are and the hash of the newest: whoever has noted it can tell whether the end was cut off."""
     rows = fetch(_LAST)
     return (int(rows[0][0]), str(rows[0][1])) if rows else (0, GENESIS)
+
+
+def holds(digest: str) -> bool:
+    """Whether a row with this hash is in the log."""
+    return bool(fetch("select 1 from audit_log where hash = %s", (digest,)))
 
 
 def _read(values: tuple[Any, ...]) -> AuditRow:
