@@ -111,7 +111,10 @@ _ADS = (
     Task("replay_click_errors", "jobs", Area.ADS, 600, MINUTELY),
     Task("keep_click_partitions", "database", Area.ADS, 600, MINUTELY, cron("10 1 * * *", CatchUp.LATEST), 600),
 )
-_SHARED = (Task("give_up", "retry", Area.SHARED, 60, PATIENTLY),)
+_SHARED = (
+    Task("give_up", "retry", Area.SHARED, 60, PATIENTLY),
+    Task("publish_event", "jobs", Area.SHARED, 60, SOON),
+)
 
 TASKS: dict[str, Task] = {task.name: task for task in (*_ADS, *_SHARED)}
 SEED_NAMES: dict[str, str] = {task.seed: task.name for task in TASKS.values() if task.seed}

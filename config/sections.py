@@ -151,6 +151,9 @@ class AdLoadSettings(BaseModel):
     outdated_min_errors: int = Field(
         3, ge=1, description="refusals within that window that make a campaign be refreshed"
     )
+    click_events: bool = Field(
+        False, description="whether clicks that count are told to subscribers of the event exchange"
+    )
 
 
 class BooksSettings(BaseModel):

@@ -35,7 +35,7 @@ __all__ = ["HardenedRabbitmqBroker", "actor", "load_actors", "make_broker"]
 
 # a delayed message occupies a consumer while it waits, so longer waits are rows
 LONGEST_BROKER_DELAY_MS = 60_000
-ACTOR_MODULES: tuple[str, ...] = ("worker.shared", "worker.ads")
+ACTOR_MODULES: tuple[str, ...] = ("worker.shared", "worker.events", "worker.ads")
 log = structlog.get_logger(__name__)
 
 
@@ -89,13 +89,14 @@ class HardenedRabbitmqBroker(RabbitmqBroker):
         self.publish(queue, encoded(message))
         return message
 
-    def publish(self, queue: str, body: bytes) -> None:
+    def publish(self, queue: str, body: bytes, exchange: str = "") -> None:
         """Publish and wait for the confirm, as often as the role allows; raises ConnectionClosed."""
         # a consumer that moves delayed messages must get back to its heartbeats; it is given them again
         attempts = 1 if isinstance(current_thread(), ConsumerThread) else self.patience.attempts
         for left in reversed(range(attempts)):
             try:
-                return self.publisher.publish(queue, body, self.patience.confirm).result(self.patience.confirm + 1)
+                sent = self.publisher.publish(queue, body, self.patience.confirm, exchange)
+                return sent.result(self.patience.confirm + 1)
             except (ConnectionClosed, TimeoutError) as error:
                 if not left:
                     raise ConnectionClosed(error) from error

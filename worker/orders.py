@@ -51,10 +51,11 @@ class PublisherState(StrEnum):
 class Order:
     """One message on its way to a confirm."""
 
-    __slots__ = ("body", "declared_again", "expires", "future", "queue", "sent_at")
+    __slots__ = ("body", "declared_again", "exchange", "expires", "future", "queue", "sent_at")
 
-    def __init__(self, queue: str, body: bytes, deadline: float) -> None:
+    def __init__(self, queue: str, body: bytes, deadline: float, exchange: str = "") -> None:
         self.queue = queue
+        self.exchange = exchange
         self.body = body
         self.expires = monotonic() + deadline
         self.sent_at = 0.0

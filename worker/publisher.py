@@ -69,9 +69,9 @@ class ConfirmPublisher:
         """Whether the broker has said that it takes no messages for now."""
         return self.state is PublisherState.BLOCKED
 
-    def publish(self, queue: str, body: bytes, deadline: float) -> Future[None]:
+    def publish(self, queue: str, body: bytes, deadline: float, exchange: str = "") -> Future[None]:
         """Hand a message over; the future ends with None once the broker has it safely, or with a PublishFailed."""
-        order = Order(queue, body, deadline)
+        order = Order(queue, body, deadline, exchange)
         if self.state is PublisherState.CLOSED or (not self._waits and self._is_unusable()):
             order.future.set_exception(self._why_unusable())
             return order.future
@@ -163,7 +163,7 @@ class ConfirmPublisher:
 
     def _write(self, order: Order) -> None:
         try:
-            tag = self._wire.send(order.queue, order.body)
+            tag = self._wire.send(order.queue, order.body, order.exchange)
         except BaseException as error:
             order.fail(NotConnected(f"the message was not sent: {type(error).__name__}"))
             raise

@@ -72,15 +72,20 @@ class Wire:
         self._connection.add_on_connection_blocked_callback(lambda *_: self._listener.blocked_by_broker())
         self._connection.add_on_connection_unblocked_callback(lambda *_: self._listener.opened())
 
-    def send(self, queue: str, body: bytes) -> int:
-        """Write one message and return its delivery tag on this connection."""
-        if queue not in self._declared:
+    def send(self, queue: str, body: bytes, exchange: str = "") -> int:
+        """Write one message and return its delivery tag on this connection.
+
+        With the name of an exchange `queue` is the key of an event, which nobody needs to have subscribed to.
+        """
+        if exchange and exchange not in self._declared:
+            self._declare_exchange(exchange)
+        elif not exchange and queue not in self._declared:
             self._declare(queue)
         self._tag += 1
         properties = pika.BasicProperties(
             delivery_mode=2, timestamp=int(now().timestamp()), correlation_id=str(self._tag)
         )
-        self._channel.basic_publish("", queue, body, properties, mandatory=True)
+        self._channel.basic_publish(exchange, queue, body, properties, mandatory=not exchange)
         return self._tag
 
     def forget(self, queue: str) -> None:
@@ -101,6 +106,11 @@ class Wire:
         if self._may_declare:
             declare(self._channel, queue, self._kind)
         self._declared.add(queue)
+
+    def _declare_exchange(self, exchange: str) -> None:
+        if self._may_declare:
+            self._channel.exchange_declare(exchange, exchange_type="topic", durable=True)
+        self._declared.add(exchange)
 
     def _on_open(self, connection: SelectConnection) -> None:
         connection.channel(on_open_callback=self._on_channel)

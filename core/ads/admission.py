@@ -12,7 +12,7 @@ from peewee import IntegrityError
 
 from config.clock import now
 from config.settings import get_settings
-from core.ads import charging, facts, faults, links, local_adload, recording
+from core.ads import charging, facts, faults, finished, links, local_adload, recording
 from core.ads.candidate import Candidate, Outcome
 from core.ads.clicks import ClickMessage
 from core.ads.decision import Judge
@@ -53,6 +53,8 @@ def admit(clicks: Sequence[ClickMessage], adload: AdLoad, *, mode: Mode = "queue
     decided = _decide(sorted(usable, key=_order), session)
     for candidate in decided:
         _count(candidate, tally)
+    if get_settings().click_events:
+        tally.done += [finished.of_candidate(candidate) for candidate in decided if _is_done(candidate)]
     return tally.merge(_charge(decided, session, at))
 
 
@@ -156,7 +158,7 @@ def _count(candidate: Candidate, tally: Tally) -> None:
         tally.add(f"rejected.{candidate.code}")
     elif candidate.outcome is Outcome.ERROR:
         tally.add(f"error.{candidate.code}")
-    elif candidate.outcome is Outcome.RECORDED and candidate.state == "done":
+    elif _is_done(candidate):
         tally.add(_kind(candidate))
     elif candidate.outcome is Outcome.FINAL:
         tally.add("duplicate")
@@ -164,6 +166,10 @@ def _count(candidate: Candidate, tally: Tally) -> None:
         tally.add("test")
     if candidate.price and candidate.price.contradictory:
         tally.alarm("price_floor_above_cap")
+
+
+def _is_done(candidate: Candidate) -> bool:
+    return candidate.outcome is Outcome.RECORDED and candidate.state == "done"
 
 
 def _kind(candidate: Candidate) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from config.clock import now
+from config.settings import get_settings
 from core.ads import clicks as messages
-from core.ads import days, pricing
+from core.ads import days, finished, pricing
 from core.ads.candidate import Candidate, Informer
 from core.ads.decision import price_override
 from core.ads.facts import price_map
@@ -143,7 +144,11 @@ def settle(dues: Sequence[Due], adload: AdLoad, terms: Terms) -> Tally:
     results = [_result(due, by_id.get(due.charge.click_id), at, terms) for due in asked]
     results += [Result(due, "void", code=OutcomeCode.UNKNOWN_OUTCOME) for due in lost]
     changed = conflicts.transaction(lambda: _store(results, terms, at)) if results else set()
-    return _count(results, changed)
+    tally = _count(results, changed)
+    if get_settings().click_events:
+        done = (result for result in results if result.state == "done" and result.due.id in changed)
+        tally.done += map(finished.of_result, done)
+    return tally
 
 
 def _result(due: Due, reply: ChargeReply | None, at: datetime, terms: Terms) -> Result:

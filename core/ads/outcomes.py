@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from integrations.adload.port import OutcomeCode
 
@@ -105,11 +106,12 @@ class Tally:
     """How many clicks of a batch ended how.
 
     Keys: `counted`, `not_unique`, `social`, `pending`, `duplicate`, `test`, `rejected.<reason>`, `error.<code>`.
-    `alarms` names what a person must be told of.
+    `alarms` names what a person must be told of; `done` holds the clicks that now count, if CLICK_EVENTS asks.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     alarms: Counter[str] = field(default_factory=Counter)
+    done: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, key: str, count: int = 1) -> None:
         """Count clicks under a key."""
@@ -123,6 +125,7 @@ class Tally:
         """Add another batch to this one."""
         self.counts += other.counts
         self.alarms += other.alarms
+        self.done += other.done
         return self
 
     def total(self, kind: str) -> int:

@@ -20,6 +20,7 @@ from models.runtime import DeadReason
 from tests.conftest import SettingsEnv
 from tests.core.ads import stage
 from tests.core.ads.stage import Stage
+from worker import events
 from worker.broker import load_actors, make_broker
 
 TABLES = (
@@ -79,6 +80,10 @@ def dead_message(here: Stage) -> dict[str, Any]:
     return {"dead_letter_id": fetch("select max(id) from dead_letter")[0][0]}
 
 
+def event(here: Stage) -> dict[str, Any]:
+    return {"key": "campaign.update", "document": events.document("campaign.update", {"campaign_id": here.campaign.id})}
+
+
 def nothing(here: Stage) -> dict[str, Any]:
     return {}
 
@@ -94,6 +99,7 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "replay_click_errors": open_errors,
     "keep_click_partitions": nothing,
     "give_up": dead_message,
+    "publish_event": event,
 }
 
 

@@ -18,6 +18,7 @@ from core.ads.spool import Spool
 from models import partitions
 from models.click_errors import ErrorFilter
 from models.database import db
+from worker import events
 from worker.actor import actor
 from worker.shared import DeadMessage, gave_up
 
@@ -141,4 +142,5 @@ def _told(tally: Tally) -> int:
     """Say what a person must know; the number of clicks for the books."""
     for name, count in tally.alarms.items():
         log.error("click_alarm", alarm=name, clicks=count)
+    events.announce_clicks(tally.done)
     return tally.counts.total()
