@@ -110,6 +110,16 @@ _ADS = (
     Task("refresh_campaign", "jobs", Area.ADS, 60, PATIENTLY),
     Task("replay_click_errors", "jobs", Area.ADS, 600, MINUTELY),
     Task("keep_click_partitions", "database", Area.ADS, 600, MINUTELY, cron("10 1 * * *", CatchUp.LATEST), 600),
+    Task(
+        "aggregate_stats",
+        "reporting",
+        Area.ADS,
+        1500,
+        Retry(1, 60, 60),
+        cron("2,32 * * * *", CatchUp.LATEST),
+        1500,
+        seed="agregate_stats",
+    ),
 )
 _SHARED = (
     Task("give_up", "retry", Area.SHARED, 60, PATIENTLY),
@@ -128,6 +138,7 @@ LANES: dict[str, Lane] = {
         Lane("retry", ("retry",), 4, 4),
         Lane("jobs", ("jobs",), 4, 4),
         Lane("periodic", ("periodic",), 4, 4),
+        Lane("reporting", ("reporting",), 4, 4),
     )
 }
 

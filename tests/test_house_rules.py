@@ -58,7 +58,7 @@ def test_the_procfile_serves_every_queue_once() -> None:
 
 
 def test_the_seed_names_of_the_click_tasks_are_known() -> None:
-    assert set(SEED_NAMES) == {"process_click", "clean_ip_blacklist", "check_outdated_campaigns"}
+    assert set(SEED_NAMES) == {"process_click", "clean_ip_blacklist", "check_outdated_campaigns", "agregate_stats"}
 
 
 def test_only_the_settings_read_the_environment() -> None:

@@ -25,7 +25,8 @@ from worker.broker import load_actors, make_broker
 
 TABLES = (
     "click", "click_rejected", "click_error", "ip_blacklist", "adload_charge", "campaign", "offer", "click_price",
-    "stats_dirty_day", "dead_letter", "queue_message",
+    "stats_dirty_day", "dead_letter", "queue_message", "stats_daily", "stats_daily_adv", "stats_daily_user",
+    "stats_overall_by_date", "manager_day", "ledger_entry",
 )  # fmt: skip
 # when a row was written, and what was only asked for again, may differ between the runs
 VOLATILE = {
@@ -37,6 +38,7 @@ VOLATILE = {
     "updated_at",
     "held_since",
     "available_at",
+    "refreshed_at",
     "id",
 }
 
@@ -84,6 +86,11 @@ def event(here: Stage) -> dict[str, Any]:
     return {"key": "campaign.update", "document": events.document("campaign.update", {"campaign_id": here.campaign.id})}
 
 
+def counted_clicks(here: Stage) -> dict[str, Any]:
+    stage.local(*(here.click(number, ip=stage.ip(number)) for number in range(4)))
+    return {}
+
+
 def nothing(here: Stage) -> dict[str, Any]:
     return {}
 
@@ -98,6 +105,7 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "refresh_campaign": campaign,
     "replay_click_errors": open_errors,
     "keep_click_partitions": nothing,
+    "aggregate_stats": counted_clicks,
     "give_up": dead_message,
     "publish_event": event,
 }
