@@ -1,4 +1,4 @@
-"""Where archived days go on PostgreSQL, and what is remembered of a day that was brought back or whose addresses went."""
+"""The schema of archived days on PostgreSQL; on both engines, days that were brought back and addresses that went."""
 
 from typing import Any
 
