@@ -42,8 +42,8 @@ def store(batch: Sequence[Candidate], judge: Judge, moment: Moment) -> None:
         click_writes.insert_errors([_error_row(candidate) for candidate in failed], moment.now)
     _settle_replays(batch, moment)
     _store_bans(judge, moment)
-    done = [candidate for candidate in recorded if candidate.state == "done"] + kept
-    mark((candidate.at for candidate in done), judge.rules.zone, moment.now)
+    done = [candidate for candidate in recorded if candidate.state == "done"]
+    mark((candidate.at for candidate in (*done, *rejected, *failed)), judge.rules.zone, moment.now)
     if judge.capped:
         charges.add_clicks(judge.capped)
 
