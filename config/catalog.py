@@ -107,6 +107,7 @@ _ADS = (
         lease=300,
         seed="check_outdated_campaigns",
     ),
+    Task("check_impression_servers", "periodic", Area.ADS, 60, trigger=every(900), lease=60),
     Task("refresh_campaign", "jobs", Area.ADS, 60, PATIENTLY),
     Task("replay_click_errors", "jobs", Area.ADS, 600, MINUTELY),
     Task("keep_click_partitions", "database", Area.ADS, 600, MINUTELY, cron("10 1 * * *", CatchUp.LATEST), 600),

@@ -9,6 +9,7 @@ import falcon
 from config.clock import now
 from config.settings import Settings
 from models.database import DATABASE_DOWN, drop_connection, ensure_connection, fetch
+from web.impressions import Impressions
 
 
 def make_app(settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
@@ -17,6 +18,7 @@ def make_app(settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
     app.add_route("/", Index(settings))
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Readiness())
+    app.add_route("/impressions", Impressions(settings))
     return app
 
 

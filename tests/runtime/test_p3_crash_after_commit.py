@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from config.catalog import TASKS
-from config.clock import now
+from config.clock import now, today
+from config.ids import new_id
 from config.settings import Settings
 from core.ads import clicks
 from models.ads import Campaign, ClickError, IpBlacklist
-from models.database import db, fetch
+from models.database import db, execute, fetch
 from models.dead_letters import Letter, bury
 from models.envelope import decode, encode_message
+from models.fields import bind
 from models.runtime import DeadReason
 from tests.conftest import SettingsEnv
 from tests.core.ads import stage
@@ -76,6 +78,12 @@ def open_errors(here: Stage) -> dict[str, Any]:
     return {}
 
 
+def silent_server(here: Stage) -> dict[str, Any]:
+    row = str(new_id()), "ad-1", bind(today()), 1, 0, "", bind(now() - timedelta(hours=2))
+    execute("insert into impression_batch values (%s, %s, %s, %s, %s, %s, %s)", row)
+    return {}
+
+
 def dead_message(here: Stage) -> dict[str, Any]:
     body = encode_message("process_click", one_click(here))
     bury(Letter(decode(body)["message_id"], 0, "process_click", "clicks", body, DeadReason.EXHAUSTED, None))
@@ -102,6 +110,7 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "replay_spool": nothing,
     "clean_ip_blacklist": old_entry,
     "check_outdated_campaigns": failing_campaign,
+    "check_impression_servers": silent_server,
     "refresh_campaign": campaign,
     "replay_click_errors": open_errors,
     "keep_click_partitions": nothing,
