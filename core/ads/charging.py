@@ -191,7 +191,7 @@ def _store(results: Iterable[Result], terms: Terms, at: datetime) -> set[str]:
         charges.add_clicks(_taken_back(void, terms.zone))
     if done:
         click_writes.settle_errors([(result.due.day, result.due.id) for result in done], at, "replay")
-        mark((result.due.at for result in done), terms.zone, at)
+    mark((result.due.at for result in (*done, *void)), terms.zone, at)
     return changed
 
 

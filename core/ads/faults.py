@@ -13,10 +13,12 @@ import orjson
 from peewee import IntegrityError
 
 from config.clock import now
+from config.settings import get_settings
 from core.ads import clicks as messages
+from core.ads import days
 from core.ads.clicks import BadClick, ClickMessage
 from core.ads.outcomes import Fault, Stage, Tally
-from core.ads.recording import json_text
+from core.ads.recording import json_text, mark
 from models import click_writes, clicks, conflicts, partitions
 
 OLDEST = timedelta(days=60)
@@ -86,12 +88,17 @@ def store(broken: Sequence[Broken], at: datetime) -> Tally:
 
 def _insert(rows: list[tuple[Any, ...]], at: datetime) -> None:
     try:
-        conflicts.transaction(lambda: click_writes.insert_errors(rows, at))
+        conflicts.transaction(lambda: _write(rows, at))
     except IntegrityError as error:
         if not conflicts.lacks_partition(error):
             raise
         make_partitions(row[0] for row in rows)
-        conflicts.transaction(lambda: click_writes.insert_errors(rows, at))
+        conflicts.transaction(lambda: _write(rows, at))
+
+
+def _write(rows: list[tuple[Any, ...]], at: datetime) -> None:
+    click_writes.insert_errors(rows, at)
+    mark((days.microseconds(row[2]) for row in rows), get_settings().local_timezone, at)
 
 
 def make_partitions(of_days: Iterable[date]) -> None:
