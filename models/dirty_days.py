@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 
-from models import bulk
 from models.database import execute, fetch
 from models.fields import bind, day
 
@@ -43,7 +42,7 @@ def facts_are_gone(of: date, first_utc: date, last_utc: date) -> bool:
     return bool(fetch(_GONE, (bind(of), bind(first_utc), bind(last_utc))))
 
 
-def archived(name: str, first: date) -> set[date]:
-    """The days from `first` on of which a table has been archived or dropped."""
-    rows = bulk.read("select day from archived_day where name = %s and day >= %s", (name, bind(first)))
+def left(first: date) -> set[date]:
+    """The days from `first` on of which anything that statistics are made of has been archived, or is being."""
+    rows = fetch("select distinct day from archived_day where day >= %s and name <> 'click_rejected'", (bind(first),))
     return {day(row[0]) for row in rows}

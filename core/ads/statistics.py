@@ -58,7 +58,7 @@ def _to_rebuild(settings: Settings, before: date) -> set[date]:
     other = [day for day in dirty_days.cut_by_another_zone(settings.local_timezone) if day < before]
     if not other:
         return set()
-    gone = dirty_days.archived("click", other[0] - DAY)
+    gone = dirty_days.left(other[0] - DAY)
     return {day for day in other if gone.isdisjoint((day - DAY, day, day + DAY))}
 
 
