@@ -91,12 +91,10 @@ def _recount_of(day: date) -> tuple[object, ...]:
 def _settled(since: date) -> list[date]:
     """Days before today that are computed, not marked again, and of which nothing has left the tables."""
     last = now().astimezone(_zone()).date() - _DAY
-    computed = [
-        day_of(row[0]) for row in fetch("select min(day) from stats_overall_by_date having min(day) is not null")
-    ]
-    if not computed:
+    oldest = fetch("select min(day) from stats_overall_by_date")[0][0]
+    if oldest is None:
         return []
-    first = max(since, min(computed))
+    first = max(since, day_of(oldest))
     waiting = {*dirty_days.marked(last), *dirty_days.cut_by_another_zone(get_settings().local_timezone)}
     gone = dirty_days.left(first - _DAY)
     every = (first + number * _DAY for number in range((last - first).days + 1))
@@ -117,13 +115,13 @@ def _zone() -> ZoneInfo:
 
 
 _LEVELS = """
-select v.day, <key>, <sums> from (
-    select day, <key>, <measures> from <upper> where day >= %s
+select v.day, v.part, <sums> from (
+    select day, <key> as part, <measures> from <upper> where day >= %s
     union all
     select day, <key>, <negative> from <lower> where day >= %s
 ) as v
 where not exists (select 1 from archived_day a where a.day = v.day and a.name = 'stats_daily')
-group by v.day, <key> having <wrong>
+group by v.day, v.part having <wrong>
 """
 
 
