@@ -110,6 +110,7 @@ _ADS = (
     Task("check_impression_servers", "periodic", Area.ADS, 60, trigger=every(900), lease=60),
     Task("refresh_campaign", "jobs", Area.ADS, 60, PATIENTLY),
     Task("replay_click_errors", "jobs", Area.ADS, 600, MINUTELY),
+    Task("send_mail", "notify-internal", Area.ADS, 90, Retry(10, 60, 900), gave_up="record_dead_mail"),
     Task("keep_click_partitions", "database", Area.ADS, 600, MINUTELY, cron("10 1 * * *", CatchUp.LATEST), 600),
     Task(
         "aggregate_stats",
@@ -139,6 +140,7 @@ LANES: dict[str, Lane] = {
         Lane("retry", ("retry",), 4, 4),
         Lane("jobs", ("jobs",), 4, 4),
         Lane("periodic", ("periodic",), 4, 4),
+        Lane("internal", ("notify-internal",), 8, 8),
         Lane("reporting", ("reporting",), 4, 4),
     )
 }

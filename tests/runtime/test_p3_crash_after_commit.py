@@ -21,13 +21,15 @@ from models.fields import bind
 from models.runtime import DeadReason
 from tests.conftest import SettingsEnv
 from tests.core.ads import stage
+from tests.core.ads.letterbox import DATA_KEYS, payout
 from tests.core.ads.stage import Stage
+from tests.mailbox import mailbox
 from worker import events
 from worker.broker import load_actors, make_broker
 
 TABLES = (
     "click", "click_rejected", "click_error", "ip_blacklist", "adload_charge", "campaign", "offer", "click_price",
-    "stats_dirty_day", "dead_letter", "queue_message", "stats_daily", "stats_daily_adv", "stats_daily_user",
+    "stats_dirty_day", "dead_letter", "queue_message", "mail", "stats_daily", "stats_daily_adv", "stats_daily_user",
     "stats_overall_by_date", "manager_day", "ledger_entry",
 )  # fmt: skip
 # when a row was written, and what was only asked for again, may differ between the runs
@@ -99,6 +101,10 @@ def counted_clicks(here: Stage) -> dict[str, Any]:
     return {}
 
 
+def waiting_mail(here: Stage) -> dict[str, Any]:
+    return {"template": "payout_paid", "request_id": str(payout(state="paid", external_ref="7"))}
+
+
 def nothing(here: Stage) -> dict[str, Any]:
     return {}
 
@@ -113,6 +119,7 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "check_impression_servers": silent_server,
     "refresh_campaign": campaign,
     "replay_click_errors": open_errors,
+    "send_mail": waiting_mail,
     "keep_click_partitions": nothing,
     "aggregate_stats": counted_clicks,
     "give_up": dead_message,
@@ -120,9 +127,15 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def smtp_url() -> Iterator[str]:
+    with mailbox() as box:
+        yield box.url
+
+
 @pytest.fixture
-def settings(settings_env: SettingsEnv, sqlite_database: Any) -> Iterator[Settings]:
-    made = settings_env()
+def settings(settings_env: SettingsEnv, sqlite_database: Any, smtp_url: str) -> Iterator[Settings]:
+    made = settings_env(DATA_KEYS=DATA_KEYS, SMTP_URL=smtp_url)
     broker = make_broker(made, "worker")
     load_actors()
     for queue in {task.queue for task in TASKS.values()}:
