@@ -23,6 +23,7 @@ from worker.failures import Busy, OpenTransaction, cause_of
 from worker.interrupts import interrupts
 from worker.tombstones import tombstones
 
+FOLLOW_SECONDS = 5.0
 PROCESS = f"{socket.gethostname()}-{os.getpid()}"
 log = structlog.get_logger(__name__)
 
@@ -110,7 +111,7 @@ def _lease(task: Task, message: Any) -> Iterator[None]:
         yield
         return
     holder = f"{message.message_id}/{PROCESS}"
-    _take_lease(task, holder, message.message_id)
+    _take_lease(task, holder, message.message_id, message.options.get("follows"))
     try:
         yield
     finally:
@@ -118,12 +119,14 @@ def _lease(task: Task, message: Any) -> Iterator[None]:
         execute("delete from task_lease where task = %s and holder = %s", (task.name, holder))
 
 
-def _take_lease(task: Task, holder: str, message_id: str) -> None:
+def _take_lease(task: Task, holder: str, message_id: str, follows: str | None) -> None:
     at = now()
     expires = at + timedelta(seconds=task.lease or 0)
     if fetch(_LEASE, (task.name, holder, bind(expires), bind(at))):
         return
     held = fetch("select holder, expires_at from task_lease where task = %s", (task.name,))
+    if held and follows and str(held[0][0]).startswith(f"{follows}/"):
+        raise Busy(FOLLOW_SECONDS)  # the run that sent it has all but ended; a chain must not break for that
     own = bool(held) and str(held[0][0]).startswith(f"{message_id}/")
     if held and not own and _overlap(task) == "skip":
         raise Skipped("overlap")
