@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from cli import audit, blacklist, clicks, dead, inspect, messages, servers
+from cli import audit, blacklist, clicks, dead, impressions, inspect, messages, servers
 from cli.errors import CommandError, ExitCode, tell, translate
 
 # Typer carries its own copy of click and exports the subclass only
@@ -38,6 +38,7 @@ for module in (servers, inspect, messages):
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(blacklist.app, name="ip")
 app.add_typer(dead.app, name="dead")
+app.add_typer(impressions.app, name="impressions")
 app.add_typer(audit.app, name="audit")
 
 

@@ -67,7 +67,7 @@ _KNOWN = {
 }
 _ARCHIVED = "select count(*) from archived_day where day = %s and name {in:text}"
 _SILENT = """
-select server, max(received_at) from impression_batch where received_at >= %s
+select server, max(received_at) from impression_batch where received_at >= %s and server not like 'file:%%'
 group by server having max(received_at) < %s order by server
 """
 
@@ -111,6 +111,6 @@ def is_archived(day: date) -> bool:
 
 
 def silent(since: datetime, before: datetime) -> Sequence[tuple[str, datetime]]:
-    """(server, last batch) of those that sent after `since` and nothing any more after `before`."""
+    """(server, last batch) of those that sent after `since` and nothing after `before`; files (`file:…`) are none."""
     rows: list[tuple[Any, ...]] = fetch(_SILENT, (bind(since), bind(before)))
     return [(str(server), instant(last)) for server, last in rows]

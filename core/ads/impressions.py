@@ -106,14 +106,19 @@ def decode(body: bytes, server: str) -> Batch:
 
 
 def _bad(text: str, body: object) -> BadBatch:
-    """A refusal from the decoder's text, which names types and limits and never repeats a value."""
-    problem, _, path = text.rpartition(" - at `$")
-    problem, field = (problem, path.strip(".`")) if problem else (text, "")
-    field = field or (text.split("`")[1] if "`" in text and text.startswith("Object ") else "body")
+    field, problem = fault(text)
     name, inside, _ = field.partition("[...]")
     if inside and isinstance(body, dict):
         field = field.replace("[...]", f"[{_first_bad(name, body[name])}]", 1)
-    return BadBatch(field, problem, "correct it and send the batch again")
+    return BadBatch(field or "body", problem, "correct it and send the batch again")
+
+
+def fault(text: str) -> tuple[str, str]:
+    """Field and problem from the decoder's text, which names types and limits and never repeats a value."""
+    problem, _, path = text.rpartition(" - at `$")
+    if problem and path != "`":
+        return path.strip(".`"), problem
+    return (text.split("`")[1] if text.startswith("Object ") and "`" in text else ""), problem or text
 
 
 def _first_bad(name: str, rows: list[object]) -> int:
