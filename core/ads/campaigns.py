@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from config.clock import now
 from config.settings import get_settings
-from integrations.adload.port import AdLoad, OutcomeCode
-from models import campaigns, click_errors
+from integrations.adload.port import AdLoad, CampaignFacts, OutcomeCode
+from models import campaign_care, campaigns, click_errors
+from models.ads import CampaignStatus
+from models.campaigns import CampaignRow
 
 REFRESHED_LATELY = timedelta(minutes=5)
 STOPPED_SIGNS = (
@@ -27,6 +31,22 @@ class Refreshed(StrEnum):
     STOPPED = "stopped"
     HELD = "put on hold"
     UPDATED = "updated"
+    SAME = "as AdLoad says already"
+    RESTARTED = "restarted"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What AdLoad has said of a campaign, and what follows from it."""
+
+    campaign: CampaignRow | None
+    verdict: Refreshed
+    names: tuple[str, str, str] = ("", "", "")
+    offers: tuple[tuple[UUID, str, bool], ...] = ()
+
+
+class NotAllowed(Exception):
+    """AdLoad does not know the campaign, or forbids it to run."""
 
 
 def outdated(adload: AdLoad) -> list[int] | None:
@@ -42,20 +62,65 @@ def outdated(adload: AdLoad) -> list[int] | None:
     return sorted(campaigns.working(failing) - fresh)
 
 
-def refresh(campaign_id: int, adload: AdLoad) -> Refreshed:
-    """Make one campaign what AdLoad says; raises an outcome of `integrations.errors` without a usable answer."""
+def ask(campaign_id: int, adload: AdLoad) -> Word:
+    """AdLoad's word on a campaign that works here; raises an outcome of `integrations.errors` without an answer."""
     campaign = campaigns.get(campaign_id)
-    if campaign is None or campaign.status != "working":
+    if campaign is None or campaign.status != CampaignStatus.WORKING:
+        return Word(campaign, Refreshed.NOT_RUNNING)
+    facts = adload.get_campaign(campaign.outside_id)
+    verdict = verdict_of(campaign, facts, adload)
+    if facts is None or verdict is not Refreshed.UPDATED:
+        return Word(campaign, verdict)
+    return Word(campaign, verdict, (facts.title, facts.account, facts.manager), _offers(campaign, adload))
+
+
+def verdict_of(campaign: CampaignRow, facts: CampaignFacts | None, adload: AdLoad) -> Refreshed:
+    """Unknown or forbidden stops, nothing to show holds; only an answer counts, never the lack of one."""
+    if facts is None or not facts.allowed:
+        return Refreshed.STOPPED
+    return Refreshed.UPDATED if adload.has_active_offers(campaign.outside_id) else Refreshed.HELD
+
+
+def apply(word: Word) -> Refreshed:
+    """Do what AdLoad's word asks for, if the campaign still works here."""
+    if word.campaign is None or word.verdict is Refreshed.NOT_RUNNING:
         return Refreshed.NOT_RUNNING
+    key, at = word.campaign.id, now()
+    if word.verdict is Refreshed.STOPPED:
+        changed = campaigns.stop(key, states=(CampaignStatus.WORKING,), synced_at=at)
+    elif word.verdict is Refreshed.HELD:
+        changed = campaigns.hold(key, at, synced_at=at)
+    else:
+        return _updated(campaigns.replace(key, word.names, word.offers, at))
+    return word.verdict if changed else Refreshed.NOT_RUNNING
+
+
+def _updated(different: int | None) -> Refreshed:
+    if different is None:
+        return Refreshed.NOT_RUNNING
+    return Refreshed.UPDATED if different else Refreshed.SAME
+
+
+def ask_for_restart(campaign: CampaignRow, adload: AdLoad) -> Word:
+    """AdLoad's word before a restart; raises NotAllowed, or an outcome of `integrations.errors` without an answer.
+
+    A driver on our own tables has no word of its own: the campaign gets back the offers it ended with.
+    """
+    if adload.transactional:
+        return Word(campaign, Refreshed.RESTARTED)
     facts = adload.get_campaign(campaign.outside_id)
     if facts is None or not facts.allowed:
-        return _if(campaigns.stop(campaign_id, now()), Refreshed.STOPPED)
-    if not adload.has_active_offers(campaign.outside_id):
-        return _if(campaigns.hold(campaign_id, now()), Refreshed.HELD)
-    offers = [(offer.id, offer.title, offer.active) for offer in adload.list_offers(campaign.outside_id)]
-    names = (facts.title, facts.account, facts.manager)
-    return _if(campaigns.replace(campaign_id, names, offers, now()), Refreshed.UPDATED)
+        raise NotAllowed("AdLoad does not know this campaign" if facts is None else "AdLoad forbids this campaign")
+    return Word(campaign, Refreshed.RESTARTED, offers=_offers(campaign, adload))
 
 
-def _if(changed: bool, result: Refreshed) -> Refreshed:
-    return result if changed else Refreshed.NOT_RUNNING
+def restart(word: Word, adload: AdLoad) -> Refreshed:
+    """Let a held or stopped campaign work again; raises NothingToShow when no offer of it is active."""
+    assert word.campaign is not None
+    listed = None if adload.transactional else word.offers
+    changed = campaign_care.restart(word.campaign.id, now(), listed)
+    return Refreshed.RESTARTED if changed else Refreshed.NOT_RUNNING
+
+
+def _offers(campaign: CampaignRow, adload: AdLoad) -> tuple[tuple[UUID, str, bool], ...]:
+    return tuple((offer.id, offer.title, offer.active) for offer in adload.list_offers(campaign.outside_id))

@@ -13,7 +13,7 @@ from config.clock import now, today
 from config.ids import new_id
 from config.settings import Settings
 from core.ads import clicks
-from models.ads import Campaign, ClickError, IpBlacklist
+from models.ads import Campaign, ClickError, IpBlacklist, Offer
 from models.database import db, execute, fetch
 from models.dead_letters import Letter, bury
 from models.envelope import decode, encode_message
@@ -92,6 +92,21 @@ def dead_message(here: Stage) -> dict[str, Any]:
     return {"dead_letter_id": fetch("select max(id) from dead_letter")[0][0]}
 
 
+def held_for_long(here: Stage) -> dict[str, Any]:
+    Campaign.update(status="hold", held_since=now() - timedelta(days=8)).execute()
+    return {}
+
+
+def ended_campaign(here: Stage) -> dict[str, Any]:
+    Campaign.update(status="stop").execute()
+    return {}
+
+
+def idle_campaign(here: Stage) -> dict[str, Any]:
+    Offer.update(active=False).execute()
+    return {}
+
+
 def event(here: Stage) -> dict[str, Any]:
     return {"key": "campaign.update", "document": events.document("campaign.update", {"campaign_id": here.campaign.id})}
 
@@ -118,6 +133,9 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "check_outdated_campaigns": failing_campaign,
     "check_impression_servers": silent_server,
     "refresh_campaign": campaign,
+    "check_campaigns": idle_campaign,
+    "stop_old_campaigns": held_for_long,
+    "deactivate_orphan_offers": ended_campaign,
     "replay_click_errors": open_errors,
     "send_mail": waiting_mail,
     "keep_click_partitions": nothing,

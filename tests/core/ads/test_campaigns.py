@@ -59,6 +59,10 @@ def refused(stage: Stage, code: OutcomeCode, count: int) -> None:
     admit(clicks, Answering(default=(ChargeStatus.REFUSED, code, 0)))
 
 
+def refreshed(stage: Stage, adload: Any) -> Refreshed:
+    return campaigns.apply(campaigns.ask(stage.campaign.id, adload))
+
+
 @pytest.mark.parametrize(("errors", "found"), [(2, 0), (3, 1)])
 def test_check_8_three_refusals_within_fifteen_minutes_make_a_campaign_outdated(
     stage: Stage, errors: int, found: int
@@ -97,7 +101,7 @@ def test_check_8_a_campaign_without_active_offers_is_put_on_hold(
     stage: Stage, sandbox: Sandbox, adload: HttpAdLoad
 ) -> None:
     known(sandbox, stage, offers=[offer(stage.offers[0].guid, active=False)])
-    assert campaigns.refresh(stage.campaign.id, adload) is Refreshed.HELD
+    assert refreshed(stage, adload) is Refreshed.HELD
     row = Campaign.get()
     assert (row.status, row.held_since is not None) == ("hold", True)
 
@@ -107,7 +111,7 @@ def test_check_8_a_campaign_is_untouched_while_adload_does_not_answer(
 ) -> None:
     sandbox.fault("adload", {"type": "status", "status": 503})
     with pytest.raises(OutsideError):
-        campaigns.refresh(stage.campaign.id, adload)
+        refreshed(stage, adload)
     assert (Campaign.get().status, Campaign.get().title) == ("working", "Shoes")
 
 
@@ -117,7 +121,7 @@ def test_a_campaign_that_adload_forbids_or_does_not_know_is_stopped(
 ) -> None:
     if known_to_adload:
         known(sandbox, stage, offers=[offer(stage.offers[0].guid)], allowed=False)
-    assert campaigns.refresh(stage.campaign.id, adload) is Refreshed.STOPPED
+    assert refreshed(stage, adload) is Refreshed.STOPPED
     assert Campaign.get().status == "stop"
 
 
@@ -125,7 +129,7 @@ def test_a_running_campaign_takes_over_names_and_offers_and_ends_those_that_are_
     stage: Stage, sandbox: Sandbox, adload: HttpAdLoad
 ) -> None:
     known(sandbox, stage, offers=[offer(stage.offers[0].guid)])
-    assert campaigns.refresh(stage.campaign.id, adload) is Refreshed.UPDATED
+    assert refreshed(stage, adload) is Refreshed.UPDATED
     row = Campaign.get()
     assert (row.title, row.status, row.synced_at is not None) == ("New name", "working", True)
     kept, gone = (Offer.get_by_id(each.id) for each in stage.offers)
@@ -135,4 +139,4 @@ def test_a_running_campaign_takes_over_names_and_offers_and_ends_those_that_are_
 @pytest.mark.parametrize("status", ["hold", "stop", "created"])
 def test_a_campaign_that_does_not_run_here_is_left_alone(stage: Stage, status: str) -> None:
     Campaign.update(status=status).execute()
-    assert campaigns.refresh(stage.campaign.id, Answering()) is Refreshed.NOT_RUNNING
+    assert refreshed(stage, Answering()) is Refreshed.NOT_RUNNING
