@@ -34,25 +34,25 @@ STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """How a payout method is spoken of; its number is in the first of the fields `number` that is there."""
+    """How a payout method is spoken of; `number` is the field of the details that holds its number."""
 
     name: str
-    number: tuple[str, ...]
+    number: str
     arrives: str
 
 
 _WALLET = "The money is in the purse as soon as WebMoney has moved it, usually at once."
 _CARD = "Banks take up to five working days to show it on the card."
 METHODS = {
-    "webmoney_z": Method("WebMoney purse (WMZ)", ("purse",), _WALLET),
-    "webmoney_r": Method("WebMoney purse (WMR)", ("purse",), _WALLET),
-    "webmoney_u": Method("WebMoney purse (WMU)", ("purse",), _WALLET),
-    "card": Method("bank card", ("card", "card_number", "number"), _CARD),
-    "card_pb_ua": Method("PrivatBank card in UAH", ("card", "card_number", "number"), _CARD),
-    "card_pb_us": Method("PrivatBank card in USD", ("card", "card_number", "number"), _CARD),
-    "factura": Method("bank account, against your invoice", (), "Transfers take up to five working days."),
-    "yandex": Method("Yandex wallet", ("wallet", "account", "number"), "The money is in the wallet at once."),
-    "cash": Method("cash, for the phone number", ("phone",), "Bring a document that shows who you are."),
+    "webmoney_z": Method("WebMoney purse (WMZ)", "purse", _WALLET),
+    "webmoney_r": Method("WebMoney purse (WMR)", "purse", _WALLET),
+    "webmoney_u": Method("WebMoney purse (WMU)", "purse", _WALLET),
+    "card": Method("bank card", "number", _CARD),
+    "card_pb_ua": Method("PrivatBank card in UAH", "number", _CARD),
+    "card_pb_us": Method("PrivatBank card in USD", "number", _CARD),
+    "factura": Method("bank account, against your invoice", "", "Transfers take up to five working days."),
+    "yandex": Method("Yandex wallet", "wallet", "The money is in the wallet at once."),
+    "cash": Method("cash, for the phone number", "phone", "Bring a document that shows who you are."),
 }
 
 
@@ -74,8 +74,8 @@ def compose(template: Template, about: Subject, details: Mapping[str, object], l
 
 def destination(method: str, details: Mapping[str, object]) -> str:
     """Where the money goes, in words, with no more of its number than the last four characters."""
-    known = METHODS.get(method, Method(_plain(method), (), ""))
-    number = next((str(details[name]) for name in known.number if details.get(name)), "")
+    known = METHODS.get(method, Method(_plain(method), "", ""))
+    number = str(details.get(known.number, ""))
     return f"{known.name} {masked(number)}" if number else known.name
 
 

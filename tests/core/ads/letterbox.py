@@ -17,7 +17,7 @@ from models.fields import bind
 from tests.conftest import SettingsEnv
 
 DATA_KEYS = "1:" + bytes(range(1, 33)).hex()
-CARD = {"card": "4111 1111 1111 1234", "holder": "ZOE PUB", "expires": "12/29"}
+CARD = {"number": "4111111111111234", "holder": "ZOE PUB", "expiry": "12/29"}
 
 
 def prepare(settings_env: SettingsEnv, smtp_url: str = "") -> None:

@@ -16,7 +16,7 @@ ABOUT = Subject(
     UUID("0197a3c4-7c00-7000-8000-000000000001"), 1, "zoe@pub.example", "zoe", 1_250_000_000, "USD", "webmoney_z", None,
     "paid", "papers\r\nmissing", datetime(2026, 11, 24, 12, 30, tzinfo=UTC), "WM-77", False,
 )  # fmt: skip
-DETAILS = {"purse": "Z123456789012", "card": "4111111111111234", "wallet": "41001234567890", "phone": "+380501234567"}
+DETAILS = {"purse": "Z123456789012", "number": "4111111111111234", "wallet": "41001234567890", "phone": "+380501234567"}
 NUMBERS = ("Z12345", "411111", "410012", "+38050")
 
 
@@ -66,4 +66,4 @@ def test_no_more_than_the_last_four_of_a_number_is_shown(number: str, shown: str
 
 def test_details_that_cannot_be_read_leave_the_method() -> None:
     assert letters.destination("card", {}) == "bank card"
-    assert letters.destination("later_method", {"card": "4111111111111234"}) == "later_method"
+    assert letters.destination("later_method", {"number": "4111111111111234"}) == "later_method"
