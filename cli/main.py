@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from cli import audit, blacklist, clicks, dead, impressions, inspect, messages, servers
+from cli import audit, blacklist, campaigns, clicks, dead, impressions, inspect, messages, servers
 from cli.errors import CommandError, ExitCode, tell, translate
 
 # Typer carries its own copy of click and exports the subclass only
@@ -40,6 +40,7 @@ app.add_typer(blacklist.app, name="ip")
 app.add_typer(dead.app, name="dead")
 app.add_typer(impressions.app, name="impressions")
 app.add_typer(audit.app, name="audit")
+app.add_typer(campaigns.app, name="campaigns")
 
 
 @app.callback(help=_HELP)
