@@ -5,11 +5,16 @@ from __future__ import annotations
 from importlib.metadata import version
 
 import falcon
+import structlog
 
 from config.clock import now
 from config.settings import Settings
 from models.database import DATABASE_DOWN, drop_connection, ensure_connection, fetch
 from web.impressions import Impressions
+from web.payouts import Confirmation
+from worker.failures import trace_of
+
+log = structlog.get_logger(__name__)
 
 
 def make_app(settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
@@ -19,6 +24,8 @@ def make_app(settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Readiness())
     app.add_route("/impressions", Impressions(settings))
+    app.add_route("/payouts/confirm/{token}", Confirmation(settings))
+    app.add_error_handler(Exception, _failed)
     return app
 
 
@@ -57,6 +64,12 @@ class Index:
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """Name, version, mode and time."""
         _say(response, {**self._facts, "time": now().isoformat()})
+
+
+def _failed(request: falcon.Request, response: falcon.Response, error: Exception, params: object) -> None:
+    """Falcon's own report of a bug names the address, and addresses of ours may hold a secret."""
+    log.error("request_failed", error=type(error).__name__, trace=trace_of(error))
+    raise falcon.HTTPInternalServerError
 
 
 def _say(response: falcon.Response, facts: dict[str, object]) -> None:
