@@ -11,8 +11,6 @@ from models import bulk
 from models.database import fetch
 from models.fields import bind, instant
 
-COUNTED_TABLES = ("impression_daily", "block_view_daily", "stats_daily")
-
 
 class Impression(NamedTuple):
     """How often an offer was placed in pages of an informer, and how often it was proven to be seen."""
@@ -65,7 +63,6 @@ _KNOWN = {
     "informer": "select id from informer where id {in:int}",
     "offer": "select id from offer where id {in:int}",
 }
-_ARCHIVED = "select count(*) from archived_day where day = %s and name {in:text}"
 _SILENT = """
 select server, max(received_at) from impression_batch where received_at >= %s and server not like 'file:%%'
 group by server having max(received_at) < %s order by server
@@ -103,11 +100,6 @@ def unknown(kind: str, ids: Iterable[int]) -> list[int]:
     wanted = set(ids)
     known = {int(row[0]) for row in bulk.read(_KNOWN[kind], (bulk.among(wanted),))}
     return sorted(wanted - known)
-
-
-def is_archived(day: date) -> bool:
-    """True if the counters of this day have left, or are leaving, the live tables."""
-    return bool(bulk.read(_ARCHIVED, (bind(day), bulk.among(COUNTED_TABLES)))[0][0])
 
 
 def silent(since: datetime, before: datetime) -> Sequence[tuple[str, datetime]]:

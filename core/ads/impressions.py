@@ -17,7 +17,7 @@ from msgspec import Meta
 from config.clock import now
 from config.settings import get_settings
 from core.ads import days
-from models import click_writes, conflicts, impressions, partitions
+from models import click_writes, conflicts, dirty_days, impressions, partitions
 from models.impressions import BatchRow, BlockView, Impression
 
 MOST_ROWS = 50_000
@@ -208,7 +208,8 @@ def check_day(day: date, at: datetime) -> None:
         raise BadBatch("day", f"{day} is in the future", "send the day on which the pages were shown")
     if day < current - timedelta(days=oldest):
         raise BadBatch("day", f"{day} is more than {oldest} days ago", "days that old are closed; leave it out")
-    if impressions.is_archived(day):
+    start, end = days.bounds(day, get_settings().local_timezone)
+    if dirty_days.facts_are_gone(day, start.date(), (end - timedelta(microseconds=1)).date()):
         raise BadBatch("day", f"{day} is archived", "its counters are final; leave it out")
 
 
