@@ -1,0 +1,40 @@
+"""What both engines of the archive know: the tables that go by the day, their keys, and what a day adds up to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KEYS = {
+    "stats_daily": ("day", "informer_id", "offer_id"),
+    "impression_daily": ("day", "informer_id", "offer_id", "is_social"),
+    "block_view_daily": ("day", "informer_id"),
+    "click": ("click_day", "click_id"),
+    "click_error": ("click_day", "click_id"),
+}
+"""Tables that leave the live ones by the day, with their primary keys; the first column is the day."""
+
+DAY_OF = {table: key[0] for table, key in KEYS.items()} | {"click_rejected": "click_day"}
+_WITH_MONEY = ("stats_daily", "click")
+
+
+class ArchiveInUse(RuntimeError):
+    """Another process is at the archive; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("another process is working on the archive; try again when it has finished")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a table of one day holds; money in micro-units."""
+
+    rows: int
+    advertiser_cost: int = 0
+    partner_cost: int = 0
+
+
+def money_columns(table: str) -> dict[str, str]:
+    """SQL of both sums of money, by side."""
+    if table not in _WITH_MONEY:
+        return {"advertiser": "0", "partner": "0"}
+    return {"advertiser": "coalesce(sum(advertiser_cost), 0)", "partner": "coalesce(sum(partner_cost), 0)"}
