@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from cli import audit, blacklist, campaigns, clicks, dead, impressions, inspect, messages, servers, stats
+from cli import audit, blacklist, campaigns, clicks, dead, impressions, inspect, messages, reconcile, servers, stats
 from cli.errors import CommandError, ExitCode, tell, translate
 
 # Typer carries its own copy of click and exports the subclass only
@@ -33,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help=_HELP,
 )
-for module in (servers, inspect, messages, stats):
+for module in (servers, inspect, messages, reconcile, stats):
     module.register(app)
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(blacklist.app, name="ip")

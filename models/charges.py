@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from models import bulk
-from models.database import is_postgres
+from models.campaigns import outside_id
+from models.database import fetch, is_postgres
 from models.fields import bind
 
 Found = list[tuple[Any, ...]]
+_DAY = timedelta(days=1)
 
 _CHARGES = bulk.Rows("click_id uuid, campaign_id int, cost int")
 _INSERT = """
@@ -27,9 +30,16 @@ _OFFERS_BY_GUID = """
 select o.guid, o.active, o.click_cost, c.id, c.status from offer o join campaign c on c.id = o.campaign_id
 where o.guid {in:uuid}
 """
+# a charge belongs to the day of its click; one without a click, which there should not be, to the day in its own id
 _TOTALS = """
-select c.guid, count(*), sum(h.cost) from adload_charge h join campaign c on c.id = h.campaign_id
-where h.created_at >= %s and h.created_at < %s group by c.guid order by c.guid
+select c.id, c.adload_id, c.guid, count(*), sum(h.cost) from (
+    select h.campaign_id, h.cost from click k join adload_charge h on h.click_id = k.click_id where k.click_day = %s
+    union all
+    select h.campaign_id, h.cost from adload_charge h
+    where h.click_id >= %s and h.click_id < %s and not exists (
+        select 1 from click k where k.click_id = h.click_id and k.click_day >= %s and k.click_day <= %s)
+) as h join campaign c on c.id = h.campaign_id
+group by c.id, c.adload_id, c.guid order by c.id
 """
 
 _COUNTED = bulk.Rows("campaign_id int, day day, first instant, after instant")
@@ -73,9 +83,17 @@ def take(charges: Sequence[tuple[str, int, int]], spent: Mapping[int, int], at: 
         _SPENT.run(_SPEND, sorted(spent.items()))
 
 
-def totals(first: datetime, after: datetime) -> Found:
-    """(campaign, clicks, cost) of the charges made in a period."""
-    return bulk.read(_TOTALS, (bind(first), bind(after)))
+def totals(day: date) -> list[tuple[UUID, int, int]]:
+    """(campaign as AdLoad calls it, clicks, cost) of the charges for clicks of a UTC day."""
+    ids = str(_first_id(day)), str(_first_id(day + _DAY))
+    rows = fetch(_TOTALS, (bind(day), *ids, bind(day - _DAY), bind(day + _DAY)))
+    return [(outside_id(adload_id, guid), int(clicks), int(cost)) for _, adload_id, guid, clicks, cost in rows]
+
+
+def _first_id(day: date) -> UUID:
+    """Below every click id that was made on this day or later: such an id begins with its time in milliseconds."""
+    milliseconds = (day - date(1970, 1, 1)).days * 86_400_000
+    return UUID(int=milliseconds << 80)
 
 
 def clicks_of_days(campaign_ids: Iterable[int], days: Iterable[date]) -> dict[tuple[int, str], int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -70,10 +70,8 @@ class LocalAdLoad:
         raise Rejected("unsupported", "the local driver has no rates")
 
     def daily_totals(self, day: date) -> list[CampaignTotal]:
-        """Charges made on a UTC day."""
-        first = datetime.combine(day, time(), UTC)
-        rows = charges.totals(first, first + timedelta(days=1))
-        return [CampaignTotal(UUID(str(guid)), clicks, int(cost)) for guid, clicks, cost in rows]
+        """Charges for clicks of a UTC day, whenever they were made."""
+        return [CampaignTotal(campaign, clicks, cost) for campaign, clicks, cost in charges.totals(day)]
 
     def breaker_open(self) -> bool:
         """Our own tables are there or nothing is."""
