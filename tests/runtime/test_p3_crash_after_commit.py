@@ -31,6 +31,7 @@ TABLES = (
     "click", "click_rejected", "click_error", "ip_blacklist", "adload_charge", "campaign", "offer", "click_price",
     "stats_dirty_day", "dead_letter", "queue_message", "mail", "stats_daily", "stats_daily_adv", "stats_daily_user",
     "stats_overall_by_date", "manager_day", "ledger_entry",
+    "payout_request", "audit_log",
 )  # fmt: skip
 # when a row was written, and what was only asked for again, may differ between the runs
 VOLATILE = {
@@ -120,6 +121,11 @@ def waiting_mail(here: Stage) -> dict[str, Any]:
     return {"template": "payout_paid", "request_id": str(payout(state="paid", external_ref="7"))}
 
 
+def unconfirmed(here: Stage) -> dict[str, Any]:
+    payout(confirm_expires_at=now() - timedelta(hours=1))
+    return {}
+
+
 def nothing(here: Stage) -> dict[str, Any]:
     return {}
 
@@ -136,8 +142,10 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "check_campaigns": idle_campaign,
     "stop_old_campaigns": held_for_long,
     "deactivate_orphan_offers": ended_campaign,
+    "reconcile_adload": nothing,
     "replay_click_errors": open_errors,
     "send_mail": waiting_mail,
+    "decline_unconfirmed_moneyout_requests": unconfirmed,
     "keep_click_partitions": nothing,
     "aggregate_stats": counted_clicks,
     "give_up": dead_message,

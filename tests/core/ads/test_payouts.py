@@ -1,0 +1,380 @@
+"""Payouts: what may be asked for, every move and every refused one, and what the books and the audit log say after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from config.clock import now
+from config.ids import new_id
+from core.ads import payouts, sealing
+from core.ads.payout_methods import BadDetails
+from core.ads.payouts import Confirmed, Conflict, NoPayout, Refused
+from core.ads.persons import Forbidden, Person, Role
+from models import ledger
+from models.accounts import NoAccount
+from models.ads import Account
+from models.database import execute, fetch
+from models.ledger import EntryKind
+from models.payouts import IllegalMove, PayoutRequest, PayoutState, move
+from tests.conftest import SettingsEnv
+from tests.core.ads.cashdesk import (
+    ANNA,
+    CARD,
+    FRED,
+    PURSE,
+    UNIT,
+    actions,
+    broken,
+    everything,
+    money,
+    owner,
+    prepare,
+    publisher,
+    reached,
+    request,
+    wish,
+)
+
+
+@pytest.fixture
+def account(database: Any, settings_env: SettingsEnv) -> Account:
+    prepare(settings_env)
+    return publisher()
+
+
+def test_a_request_holds_its_amount_until_it_is_paid(account: Account) -> None:
+    created = request(account)
+    assert money(account) == (380, 120)
+    assert payouts.confirm(created.token, "203.0.113.9") is Confirmed.CONFIRMED
+    payouts.agree(created.public_id, ANNA)
+    assert money(account) == (380, 120)
+    paid = payouts.pay(created.public_id, "wire 77", FRED)
+    assert (paid.state, paid.external_ref, paid.decided_by) == (PayoutState.PAID, "wire 77", "fred")
+    assert money(account) == (380, 0)
+    assert ledger.trial()["payments"] == 120 * UNIT
+    assert sum(ledger.trial().values()) == 0
+    assert actions(created.public_id) == ["payout.create", "payout.confirm", "payout.agree", "payout.pay"]
+    assert broken() == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "says"),
+    [
+        ({}, {"amount": 500 * UNIT + 10_000}, "only 500.00 USD is available"),
+        ({}, {"amount": 99 * UNIT}, "least that is paid is 100.00"),
+        ({"min_payout": UNIT}, {"amount": 9 * UNIT}, "least that is paid is 10.00"),
+        ({"kind": "manager", "min_payout": UNIT}, {"amount": 79 * UNIT}, "least that is paid is 80.00"),
+        ({}, {"amount": 120 * UNIT + 1}, "at most two decimals"),
+        ({}, {"amount": -120 * UNIT}, "positive"),
+        ({}, {"currency": "EUR"}, "currency: the account is kept in USD"),
+        ({"block_state": "banned"}, {}, "banned"),
+        ({"email": None}, {}, "no e-mail"),
+        ({}, {"method": "cash", "fields": {"phone": "+380441234567"}}, "paid by webmoney_z"),
+        ({"payout_methods": ["card_pb_ua"]}, {"method": "card_pb_ua", "fields": {
+            name: value for name, value in CARD.items() if name not in ("bank", "currency")}}, "pays in UAH only"),
+    ],
+)  # fmt: skip
+def test_a_wish_against_the_rules_is_refused_and_changes_nothing(
+    database: Any, settings_env: SettingsEnv, changes: dict[str, Any], asked: dict[str, Any], says: str
+) -> None:
+    prepare(settings_env)
+    account = publisher(**changes)
+    before = everything()
+    with pytest.raises(Refused, match=says):
+        request(account, **asked)
+    assert everything() == before
+
+
+def test_exactly_the_balance_and_exactly_the_minimum_may_be_asked_for(database: Any, settings_env: SettingsEnv) -> None:
+    prepare(settings_env)
+    request(poor := publisher(100 * UNIT), 100 * UNIT)
+    request(manager := publisher(80 * UNIT, kind="manager", min_payout=0), 80 * UNIT)
+    assert (money(poor), money(manager)) == ((0, 100), (0, 80))
+
+
+def test_a_prepayment_account_may_go_down_to_its_credit(database: Any, settings_env: SettingsEnv) -> None:
+    prepare(settings_env)
+    credited = publisher(100 * UNIT, prepayment=True, credit_limit=50 * UNIT)
+    with pytest.raises(Refused, match=r"only 150\.00"):
+        request(credited, 151 * UNIT)
+    request(credited, 150 * UNIT)
+    assert money(credited) == (-50, 150)
+    with pytest.raises(Refused, match="available"):
+        request(publisher(0, prepayment=True), 100 * UNIT)
+
+
+def test_an_account_has_one_open_request(account: Account) -> None:
+    first = request(account)
+    with pytest.raises(Refused, match=str(first.public_id)):
+        request(account)
+    payouts.cancel(first.public_id, owner(account))
+    request(account)
+    assert money(account) == (380, 120)
+
+
+def test_only_the_publisher_or_our_people_may_ask(account: Account) -> None:
+    with pytest.raises(Forbidden):
+        payouts.create(wish(account), Person("mallory"))
+    payouts.create(wish(account), ANNA)
+    assert money(account) == (380, 120)
+
+
+def test_an_unknown_account_is_told(account: Account) -> None:
+    with pytest.raises(NoAccount):
+        payouts.create(replace(wish(account), login="nobody"), ANNA)
+
+
+def test_without_keys_no_details_are_taken(database: Any) -> None:
+    account = publisher()
+    with pytest.raises(sealing.SealUnavailable, match="DATA_KEYS"):
+        request(account)
+    assert fetch("select count(*) from payout_request") == [(0,)]
+
+
+def test_wrong_details_are_refused_before_anything_is_held(account: Account) -> None:
+    before = everything()
+    with pytest.raises(BadDetails, match="purse: write Z"):
+        request(account, fields=PURSE | {"purse": "R123"})
+    assert everything() == before
+
+
+def test_details_are_sealed_and_neither_token_nor_code_is_stored(account: Account) -> None:
+    created = request(account)
+    payouts.confirm(created.token, None)
+    payouts.agree(created.public_id, ANNA)
+    payouts.pay(created.public_id, "r", FRED, protection_code="4711-secret")
+    stored = repr(fetch("select * from payout_request")) + repr(fetch("select * from audit_log"))
+    for secret in (created.token, created.token[32:], PURSE["purse"], PURSE["phone"], "4711-secret"):
+        assert secret not in stored
+    assert payouts.details(payouts.get(created.public_id)) == PURSE
+
+
+def test_a_card_is_forgotten_to_its_expiry_once_it_is_paid(database: Any, settings_env: SettingsEnv) -> None:
+    prepare(settings_env)
+    account = publisher(payout_methods=["card"])
+    agreed = reached(account, "agreed", method="card", fields=CARD)
+    assert payouts.details(agreed)["expiry"] == "12/99"
+    paid = payouts.pay(agreed.public_id, "r", FRED)
+    assert payouts.details(paid) == {
+        name: value.replace(" ", "") if name == "number" else value for name, value in CARD.items() if name != "expiry"
+    }
+    assert payouts.destination(paid) == "•" * 12 + "1234"
+
+
+def test_the_page_of_a_link_shows_the_request_and_hides_the_purse(account: Account) -> None:
+    created = request(account)
+    before = everything()
+    offered = payouts.offered(created.token)
+    assert offered is not None
+    assert (offered.public_id, offered.amount, offered.currency) == (created.public_id, 120 * UNIT, "USD")
+    assert (offered.destination, offered.state) == ("•" * 9 + "9012", "pending_confirmation")
+    assert everything() == before
+
+
+@pytest.mark.parametrize("spoil", [lambda token: token[:-1], lambda token: "x" + token, lambda token: "", lambda token:
+    token[:32] + "A" * 43, lambda token: token[:32], lambda token: "é" * 75, lambda token: token.upper()])  # fmt: skip
+def test_a_token_that_is_not_quite_right_opens_nothing(account: Account, spoil: Callable[[str], str]) -> None:
+    token = spoil(request(account).token)
+    before = everything()
+    assert payouts.offered(token) is None
+    assert payouts.confirm(token, None) is Confirmed.UNKNOWN
+    assert everything() == before
+
+
+def test_a_link_confirms_once_and_then_says_so(account: Account) -> None:
+    created = request(account)
+    assert payouts.confirm(created.token, None) is Confirmed.CONFIRMED
+    before = everything()
+    assert payouts.confirm(created.token, None) is Confirmed.ALREADY
+    assert payouts.offered(created.token) is None
+    assert everything() == before
+    assert payouts.get(created.public_id).confirm_token_hash is None
+
+
+def test_a_link_of_a_cancelled_request_is_dead(account: Account) -> None:
+    created = request(account)
+    payouts.cancel(created.public_id, owner(account))
+    assert payouts.confirm(created.token, None) is Confirmed.UNKNOWN
+
+
+@pytest.mark.parametrize(("hours", "outcome"), [(72, Confirmed.EXPIRED), (71.99, Confirmed.CONFIRMED)])
+def test_a_link_is_valid_for_72_hours(account: Account, hours: float, outcome: Confirmed) -> None:
+    with time_machine.travel(now(), tick=False) as clock:
+        created = request(account)
+        clock.shift(timedelta(hours=hours))
+        assert payouts.confirm(created.token, None) is outcome
+
+
+def test_check_10_an_unconfirmed_payout_is_declined_at_72_hours(database: Any, settings_env: SettingsEnv) -> None:
+    prepare(settings_env)
+    accounts = {state: publisher() for state in ("confirmed", "agreed", "paid")}
+    late = publisher()
+    with time_machine.travel(now(), tick=False) as clock:
+        made = {state: reached(account, state) for state, account in accounts.items()}
+        waiting = request(late)
+        clock.shift(timedelta(hours=71, minutes=59))
+        assert payouts.expire() == []
+        clock.shift(timedelta(minutes=1))
+        assert [payout.public_id for payout in payouts.expire()] == [waiting.public_id]
+        declined = payouts.get(waiting.public_id)
+        assert (declined.state, declined.reason) == ("declined", "unconfirmed_timeout")
+        assert (declined.decided_at, declined.confirm_token_hash) == (now(), None)
+        assert money(late) == (500, 0)
+        assert payouts.confirm(waiting.token, None) is Confirmed.EXPIRED
+        assert payouts.expire() == []
+    assert {state: payouts.get(payout.public_id) for state, payout in made.items()} == made
+    assert actions(waiting.public_id) == ["payout.create", "payout.expire"]
+    assert broken() == {}
+
+
+def test_expiring_many_takes_as_many_statements_as_expiring_one(database: Any, settings_env: SettingsEnv) -> None:
+    from tests.core.ads.test_batches import counted_statements
+
+    prepare(settings_env)
+    with time_machine.travel(now(), tick=False) as clock:
+        for _ in range(8):
+            request(publisher())
+        clock.shift(timedelta(hours=72))
+        with counted_statements() as for_one:
+            assert len(payouts.expire(1)) == 1
+        with counted_statements() as for_many:
+            assert len(payouts.expire(500)) == 7
+    assert len(for_one) == len(for_many)
+    assert broken() == {}
+
+
+STEPS: dict[str, Callable[[Any, Account], object]] = {
+    "cancel": lambda payout, account: payouts.cancel(payout.public_id, owner(account)),
+    "agree": lambda payout, account: payouts.agree(payout.public_id, ANNA),
+    "decline": lambda payout, account: payouts.decline(payout.public_id, "no", ANNA),
+    "pay": lambda payout, account: payouts.pay(payout.public_id, "r", FRED),
+}
+LEGAL = {
+    ("pending_confirmation", "cancel"), ("confirmed", "cancel"), ("confirmed", "agree"), ("confirmed", "decline"),
+    ("agreed", "decline"), ("agreed", "pay"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("state", [state.value for state in PayoutState])
+def test_every_step_from_every_state_is_taken_or_refused(account: Account, state: str, step: str) -> None:
+    payout = reached(account, state)
+    before = everything()
+    if (state, step) in LEGAL:
+        STEPS[step](payout, account)
+        assert payouts.get(payout.public_id).version == payout.version + 1
+    elif (state, step) == ("confirmed", "pay"):
+        with pytest.raises(Refused, match="not agreed yet"):
+            STEPS[step](payout, account)
+    else:
+        with pytest.raises(Conflict, match=f"the payout is {state}"):
+            STEPS[step](payout, account)
+    assert (everything() == before) is ((state, step) not in LEGAL)
+    assert broken() == {}
+
+
+@pytest.mark.parametrize("old", list(PayoutState))
+@pytest.mark.parametrize("new", list(PayoutState))
+def test_the_row_moves_along_the_arrows_only(account: Account, old: PayoutState, new: PayoutState) -> None:
+    payout = reached(account, old.value)
+    if new in PayoutRequest.MOVES[old]:
+        assert move(payout, new)
+        assert not move(payout, new)
+        assert payouts.get(payout.public_id).state == new
+    else:
+        with pytest.raises(IllegalMove):
+            move(payout, new)
+
+
+def test_a_conflict_tells_who_did_what_and_when(account: Account) -> None:
+    with time_machine.travel(now(), tick=False) as clock:
+        agreed = reached(account, "agreed")
+        clock.shift(timedelta(seconds=12))
+        with pytest.raises(Conflict, match="the payout is agreed: agreed by anna 12 s ago"):
+            payouts.agree(agreed.public_id, FRED)
+
+
+def test_an_outdated_version_is_a_conflict(account: Account) -> None:
+    confirmed = reached(account, "confirmed")
+    with pytest.raises(Conflict, match="confirmed by"):
+        payouts.agree(confirmed.public_id, ANNA, version=1)
+    assert payouts.agree(confirmed.public_id, ANNA, version=2).version == 3
+
+
+def test_an_unknown_payout_is_told(account: Account) -> None:
+    with pytest.raises(NoPayout):
+        payouts.agree(new_id(), ANNA)
+
+
+@pytest.mark.parametrize(
+    ("act", "by"),
+    [
+        ("agree", Person("anna")),
+        ("decline", Person("anna")),
+        ("pay", Person("anna")),
+        ("pay", Person("olga", Role.OPERATOR)),
+        ("pay", Person("Anna", Role.FINANCE)),
+    ],
+)
+def test_a_step_needs_its_role_and_a_payment_another_person(account: Account, act: str, by: Person) -> None:
+    payout = reached(account, "agreed" if act == "pay" else "confirmed")
+    before = everything()
+    steps: dict[str, Callable[[], object]] = {
+        "agree": lambda: payouts.agree(payout.public_id, by),
+        "decline": lambda: payouts.decline(payout.public_id, "no", by),
+        "pay": lambda: payouts.pay(payout.public_id, "r", by),
+    }
+    with pytest.raises(Forbidden):
+        steps[act]()
+    assert everything() == before
+
+
+def test_nobody_pays_a_request_of_his_own(account: Account) -> None:
+    own = Person(account.login, Role.FINANCE)
+    with pytest.raises(Forbidden, match="another person"):
+        payouts.pay(reached(account, "agreed").public_id, "r", own)
+    asked_for = publisher()
+    created = payouts.create(wish(asked_for), FRED)
+    payouts.confirm(created.token, None)
+    payouts.agree(created.public_id, ANNA)
+    with pytest.raises(Forbidden, match="another person"):
+        payouts.pay(created.public_id, "r", FRED)
+
+
+def test_where_no_agreement_is_required_a_confirmed_payout_is_paid(account: Account, settings_env: SettingsEnv) -> None:
+    confirmed = reached(account, "confirmed")
+    settings_env(REQUIRE_MANAGER_AGREE="false")
+    assert payouts.pay(confirmed.public_id, "r", FRED).state is PayoutState.PAID
+    assert broken() == {}
+
+
+@pytest.mark.parametrize("text", ["", "  ", "x" * 201])
+def test_a_reason_and_a_reference_are_required(account: Account, text: str) -> None:
+    confirmed = reached(account, "confirmed")
+    with pytest.raises(Refused, match="reason"):
+        payouts.decline(confirmed.public_id, text, ANNA)
+    payouts.agree(confirmed.public_id, ANNA)
+    with pytest.raises(Refused, match="external_ref"):
+        payouts.pay(confirmed.public_id, text, FRED)
+
+
+def test_the_ledger_takes_one_row_of_a_kind_per_request(account: Account) -> None:
+    paid = reached(account, "paid")
+    rows = fetch("select kind, amount from ledger_entry where request_id = %s order by id", (paid.id,))
+    assert rows == [("payout_hold", -120 * UNIT), ("payout_release", 120 * UNIT), ("payout_paid", -120 * UNIT)]
+    assert {kind.value for kind in EntryKind} >= {kind for kind, _ in rows}
+
+
+def test_the_invariants_see_what_does_not_add_up(account: Account) -> None:
+    paid = reached(account, "paid")
+    execute("delete from ledger_entry where kind = 'payout_release'")
+    execute("update ledger_entry set source_key = null where kind = 'payout_paid'")
+    assert set(broken()) == {"payouts do not add up", "holds differ", "booked without source"}
+    execute("update payout_request set state = 'declined' where id = %s", (paid.id,))
+    assert "payouts unrecorded" in broken()
