@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import ClassVar, Protocol, cast
 
@@ -173,6 +173,6 @@ def listed(first: date | None = None, last: date | None = None) -> list[Archived
     return list(rows.where(ArchivedDay.day <= last) if last else rows)
 
 
-def erased(table: str, day: date, at: datetime) -> None:
+def erased(table: str, day: date) -> None:
     """Note that an archived day holds no address any more."""
-    bulk.run("update archived_day set erased_at = %s where name = %s and day = %s", (bind(at), table, bind(day)))
+    bulk.run("update archived_day set erased_at = %s where name = %s and day = %s", (bind(now()), table, bind(day)))

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from peewee import OperationalError, ProgrammingError
 
 from models import conflicts
-from models.archive_tables import KEYS, ArchiveInUse, Totals, money_columns
+from models.archive_tables import KEYS, ArchiveInUse, Totals, totals_of
 from models.database import db, execute, fetch
 from models.partitions import partition_name
 
@@ -70,7 +70,7 @@ def live_days(table: str, before: date) -> list[date]:
 
 
 def place(table: str, day: date) -> str:
-    """Where the archived rows of a day are, as a FROM item."""
+    """The table that holds the archived rows of a day."""
     return f"archive.{partition_name(table, day)}"
 
 
@@ -140,10 +140,7 @@ def _widen(kept: str, table: str) -> None:
 
 def totals(table: str, day: date) -> Totals:
     """Rows and money of an archived day."""
-    query = "select count(*), {advertiser}, {partner} from {place}".replace("{place}", place(table, day))
-    for column, expression in money_columns(table).items():
-        query = query.replace(f"{{{column}}}", expression)
-    return Totals(*(int(value) for value in fetch(query)[0]))
+    return totals_of(table, place(table, day), day) if holds(table, day) else Totals(0)
 
 
 def bring_back(table: str, day: date) -> None:

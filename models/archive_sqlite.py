@@ -12,7 +12,7 @@ from typing import Any
 
 from config.clock import monotonic
 from config.settings import get_settings
-from models.archive_tables import DAY_OF, KEYS, ArchiveInUse, Totals, money_columns
+from models.archive_tables import DAY_OF, KEYS, ArchiveInUse, Totals, totals_of
 from models.database import db, execute, fetch
 from models.fields import bind
 from models.fields import day as as_day
@@ -114,9 +114,8 @@ def _days(table: str, place: str, before: date) -> list[date]:
 
 
 def place(table: str, day: date) -> str:
-    """Where the archived rows of a day are, as a FROM item."""
-    item = "(select * from archive.{table} where {day} = '{date}')"
-    return item.replace("{table}", table).replace("{day}", DAY_OF[table]).replace("{date}", day.isoformat())
+    """The table that holds the archived rows of a day, with those of other days."""
+    return f"archive.{table}"
 
 
 def holds(table: str, day: date) -> bool:
@@ -161,10 +160,7 @@ def detached_days(table: str, before: date) -> list[date]:
 
 def totals(table: str, day: date) -> Totals:
     """Rows and money of an archived day."""
-    query = "select count(*), {advertiser}, {partner} from {place}".replace("{place}", place(table, day))
-    for column, expression in money_columns(table).items():
-        query = query.replace(f"{{{column}}}", expression)
-    return Totals(*(int(value) for value in fetch(query)[0]))
+    return totals_of(table, place(table, day), day) if _columns("archive", table) else Totals(0)
 
 
 def both(table: str, day: date) -> int:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+
+from models.database import fetch
+from models.fields import bind
 
 KEYS = {
     "stats_daily": ("day", "informer_id", "offer_id"),
@@ -15,6 +19,10 @@ KEYS = {
 
 DAY_OF = {table: key[0] for table, key in KEYS.items()} | {"click_rejected": "click_day"}
 _WITH_MONEY = ("stats_daily", "click")
+_TOTALS = "select count(*) from {place} where {day} = %s"
+_TOTALS_WITH_MONEY = """
+select count(*), coalesce(sum(advertiser_cost), 0), coalesce(sum(partner_cost), 0) from {place} where {day} = %s
+"""
 
 
 class ArchiveInUse(RuntimeError):
@@ -33,8 +41,8 @@ class Totals:
     partner_cost: int = 0
 
 
-def money_columns(table: str) -> dict[str, str]:
-    """SQL of both sums of money, by side."""
-    if table not in _WITH_MONEY:
-        return {"advertiser": "0", "partner": "0"}
-    return {"advertiser": "coalesce(sum(advertiser_cost), 0)", "partner": "coalesce(sum(partner_cost), 0)"}
+def totals_of(table: str, place: str, day: date) -> Totals:
+    """Rows and money of a day of this table, which lie in `place`."""
+    query = _TOTALS_WITH_MONEY if table in _WITH_MONEY else _TOTALS
+    query = query.replace("{place}", place).replace("{day}", DAY_OF[table])
+    return Totals(*(int(value) for value in fetch(query, (bind(day),))[0]))

@@ -145,7 +145,8 @@ def _archived(table: str) -> list[tuple[Any, ...]]:
     left = {as_day(day) for (day,) in fetch("select distinct day from archived_day")}
     for day in sorted(left | {days_ago(number) for number in range(60, 63)}):
         if archive.store().holds(table, day):
-            found += fetch(f"select {columns} from {archive.store().place(table, day)} as kept")
+            query = f"select {columns} from {archive.store().place(table, day)} where {KEYS[table][0]} = %s"
+            found += fetch(query, (day.isoformat(),))
     return [_plain(row) for row in found]
 
 

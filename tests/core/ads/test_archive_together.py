@@ -183,9 +183,9 @@ def in_thread_here(work: Callable[[], object]) -> bool:
 
 def test_clicks_that_come_while_a_day_leaves_are_kept(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive_sqlite, "BATCH", 20)
-    old_days.make(61, clicks=300)
-    keep_ahead()
     here = stage.build()
+    old_days.make(61, clicks=100)
+    keep_ahead()
     stop = threading.Event()
 
     def clicking() -> int:
@@ -204,4 +204,4 @@ def test_clicks_that_come_while_a_day_leaves_are_kept(database: Any, monkeypatch
             stop.set()
         assert clicks.result(60)
     assert len(old_days.live("click")["click"]) == counted[0]
-    assert len(old_days.archived()["click"]) == 300
+    assert len(old_days.archived()["click"]) == 100
