@@ -47,10 +47,11 @@ def _default(field: Any) -> str:
 
 def states_markdown() -> str:
     """The whole of docs/states.md; a test compares it with the file."""
-    from models import ads, payouts, runtime
+    from models import ads, archive, payouts, runtime
 
     rows = (
         runtime.DeadLetter, runtime.ScheduleRun, ads.Campaign, ads.Click, ads.ClickError, payouts.PayoutRequest,
+        archive.ArchivedDay,
     )  # fmt: skip
     return _STATES_HEAD + "\n".join(_drawing(row) for row in rows)
 

@@ -125,6 +125,18 @@ _ADS = (
     ),
     Task("send_mail", "notify-internal", Area.ADS, 90, Retry(10, 60, 900), gave_up="record_dead_mail"),
     Task("keep_click_partitions", "database", Area.ADS, 600, MINUTELY, cron("10 1 * * *", CatchUp.LATEST), 600),
+    Task(
+        "archive_old_stats",
+        "database",
+        Area.ADS,
+        1500,
+        MINUTELY,
+        cron("10 1 * * *", CatchUp.LATEST),
+        1500,
+        seed="archive_old_stats",
+    ),
+    Task("erase_old_addresses", "database", Area.ADS, 1500, MINUTELY, cron("40 1 * * *", CatchUp.LATEST), 1500),
+    Task("drop_old_rejections", "database", Area.ADS, 1500, MINUTELY, cron("50 1 * * *", CatchUp.LATEST), 1500),
     Task("reconcile_adload", "reporting", Area.ADS, 600, Retry(5, 300, 300), cron("10 6 * * *", CatchUp.LATEST), 600),
     Task(
         "aggregate_stats",

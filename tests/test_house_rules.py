@@ -60,6 +60,7 @@ def test_the_procfile_serves_every_queue_once() -> None:
 def test_the_seed_names_of_the_click_tasks_are_known() -> None:
     assert set(SEED_NAMES) == {
         "agregate_stats",
+        "archive_old_stats",
         "check_outdated_campaigns",
         "clean_ip_blacklist",
         "decline_unconfirmed_moneyout_requests",

@@ -20,7 +20,7 @@ from models.envelope import decode, encode_message
 from models.fields import bind
 from models.runtime import DeadReason
 from tests.conftest import SettingsEnv
-from tests.core.ads import stage
+from tests.core.ads import old_days, stage
 from tests.core.ads.letterbox import DATA_KEYS, payout
 from tests.core.ads.stage import Stage
 from tests.mailbox import mailbox
@@ -126,6 +126,11 @@ def unconfirmed(here: Stage) -> dict[str, Any]:
     return {}
 
 
+def old_days_of_clicks(here: Stage) -> dict[str, Any]:
+    old_days.make(91, 31)
+    return {}
+
+
 def nothing(here: Stage) -> dict[str, Any]:
     return {}
 
@@ -147,6 +152,9 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "send_mail": waiting_mail,
     "decline_unconfirmed_moneyout_requests": unconfirmed,
     "keep_click_partitions": nothing,
+    "archive_old_stats": old_days_of_clicks,
+    "erase_old_addresses": old_days_of_clicks,
+    "drop_old_rejections": old_days_of_clicks,
     "aggregate_stats": counted_clicks,
     "give_up": dead_message,
     "publish_event": event,
