@@ -9,7 +9,20 @@ from typing import Annotated, cast
 
 import typer
 
-from cli import audit, blacklist, campaigns, clicks, dead, impressions, inspect, messages, reconcile, servers, stats
+from cli import (
+    audit,
+    blacklist,
+    campaigns,
+    clicks,
+    dead,
+    impressions,
+    inspect,
+    messages,
+    prices,
+    reconcile,
+    servers,
+    stats,
+)
 from cli.errors import CommandError, ExitCode, tell, translate
 
 # Typer carries its own copy of click and exports the subclass only
@@ -41,6 +54,7 @@ app.add_typer(dead.app, name="dead")
 app.add_typer(impressions.app, name="impressions")
 app.add_typer(audit.app, name="audit")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(prices.app, name="prices")
 
 
 @app.callback(help=_HELP)
