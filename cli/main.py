@@ -15,6 +15,7 @@ from cli import (
     campaigns,
     clicks,
     dead,
+    export,
     impressions,
     inspect,
     messages,
@@ -46,15 +47,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help=_HELP,
 )
-for module in (servers, inspect, messages, reconcile, stats):
+for module in (servers, inspect, messages, reconcile, stats, export):
     module.register(app)
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(blacklist.app, name="ip")
 app.add_typer(dead.app, name="dead")
+app.add_typer(prices.app, name="prices")
 app.add_typer(impressions.app, name="impressions")
 app.add_typer(audit.app, name="audit")
 app.add_typer(campaigns.app, name="campaigns")
-app.add_typer(prices.app, name="prices")
 
 
 @app.callback(help=_HELP)
