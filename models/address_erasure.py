@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from models import archive, bulk
+from models.archive_tables import named
 from models.database import db, execute, fetch, is_postgres
 from models.fields import bind
 from models.fields import day as as_day
@@ -72,12 +73,11 @@ def _erase_archived(table: str, day: date, key: bytes) -> int:
 def _erase(table: str, place: str, day: date, key: bytes, *, settled: bool) -> int:
     """Batch by batch along the ids; `settled` spares faults that can still be replayed."""
     wanted, statement, values = _clicks(key) if table == "click" else _errors(settled)
-    names = {"{place}": place, "{wanted}": wanted}
     first, total = _LOWEST, 0
     while first:
-        last = fetch(_named(_NEXT, names), (bind(day), first, BATCH - 1))
+        last = fetch(named(_NEXT, place=place, wanted=wanted), (bind(day), first, BATCH - 1))
         until = str(last[0][0]) if last else _HIGHEST
-        total += execute(_named(statement, names), (*values, bind(day), first, until))
+        total += execute(named(statement, place=place, wanted=wanted), (*values, bind(day), first, until))
         first = until if last else ""
     return total
 
@@ -106,12 +106,6 @@ def _errors(settled: bool) -> tuple[str, str, tuple[Any, ...]]:
     if settled:
         wanted += " and state in ('replayed', 'dismissed')"
     return wanted, _ERRORS.replace("{less}", _LESS[is_postgres()]), ()
-
-
-def _named(statement: str, names: dict[str, str]) -> str:
-    for name, text in names.items():
-        statement = statement.replace(name, text)
-    return statement
 
 
 def left_over(before: date) -> list[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from peewee import OperationalError, ProgrammingError
 
 from models import conflicts
-from models.archive_tables import KEYS, ArchiveInUse, Totals, totals_of
+from models.archive_tables import KEYS, ArchiveInUse, Totals, named, totals_of
 from models.database import db, execute, fetch
 from models.partitions import partition_name
 
@@ -36,6 +36,9 @@ select a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_exp
 from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where a.attrelid = %s::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum
 """
+_COPY = "insert into {target} ({columns}) select {columns} from {source} on conflict do nothing"
+_FORGET_OLDER = "delete from {kept} as kept using {live} as live where {same}"
+_BOTH = "select count(*) from {live} as live join {kept} as kept on {same}"
 
 
 @contextmanager
@@ -112,21 +115,18 @@ def _put_away(table: str, name: str) -> None:
         execute(f"alter table {name} set schema archive")
         return
     _widen(kept, table)
-    keys = " and ".join(f"kept.{key} = late.{key}" for key in KEYS[table])
-    execute(f"delete from {kept} as kept using {name} as late where {keys}")  # noqa: S608
+    execute(named(_FORGET_OLDER, kept=kept, live=name, same=_same(table)))
     _copy(name, kept, table)
     execute(f"drop table {name}")
 
 
 def _copy(source: str, target: str, table: str) -> int:
     columns = ", ".join(column for column, *_ in fetch(_COLUMNS, (table,)))
-    return execute(
-        "insert into {target} ({columns}) select {columns} from {source} on conflict do nothing".replace(
-            "{columns}", columns
-        )
-        .replace("{target}", target)
-        .replace("{source}", source)
-    )
+    return execute(named(_COPY, target=target, source=source, columns=columns))
+
+
+def _same(table: str) -> str:
+    return " and ".join(f"kept.{key} = live.{key}" for key in KEYS[table])
 
 
 def _widen(kept: str, table: str) -> None:
@@ -192,8 +192,7 @@ def both(table: str, day: date) -> int:
     name = partition_name(table, day)
     if not (fetch(_STATE, (table, name)) and holds(table, day)):
         return 0
-    keys = " and ".join(f"a.{key} = b.{key}" for key in KEYS[table])
-    return int(fetch(f"select count(*) from {name} a join {place(table, day)} b on {keys}")[0][0])  # noqa: S608
+    return int(fetch(named(_BOTH, live=name, kept=place(table, day), same=_same(table)))[0][0])
 
 
 def size(table: str, day: date) -> int | None:

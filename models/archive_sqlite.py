@@ -12,7 +12,7 @@ from typing import Any
 
 from config.clock import monotonic
 from config.settings import get_settings
-from models.archive_tables import DAY_OF, KEYS, ArchiveInUse, Totals, totals_of
+from models.archive_tables import DAY_OF, KEYS, ArchiveInUse, Totals, named, totals_of
 from models.database import db, execute, fetch
 from models.fields import bind
 from models.fields import day as as_day
@@ -105,11 +105,7 @@ def _is_attached() -> bool:
 
 def live_days(table: str, before: date) -> list[date]:
     """Days of the live table before a day, the oldest first."""
-    return _days(table, table, before)
-
-
-def _days(table: str, place: str, before: date) -> list[date]:
-    query = _DAYS.replace("{day}", DAY_OF[table]).replace("{table}", place)
+    query = named(_DAYS, day=DAY_OF[table], table=table)
     return [as_day(text) for (text,) in fetch(query, (bind(before), bind(before)))]
 
 
@@ -228,22 +224,20 @@ def _in_batches(statement: str, table: str, day: date) -> None:
 def _filled(statement: str, table: str) -> str:
     """The statement with the names of this table in it; all of them are constants of the program or the schema."""
     keys, live = KEYS.get(table) or (DAY_OF[table], "click_id"), _columns("main", table)
-    names = {
-        "table": table,
-        "day": keys[0],
-        "rest": ", ".join(keys[1:]),
-        "marks": ", ".join(["%s"] * (len(keys) - 1)),
-        "keys": ", ".join(keys),
-        "t_keys": ", ".join(f"t.{key}" for key in keys),
-        "same": " and ".join(f"t.{key} = o.{key}" for key in keys),
-        "columns": ", ".join(live),
-        "t_columns": ", ".join(f"t.{name}" for name in live),
-        "o_columns": ", ".join(f"o.{name}" for name in live),
-        "values": ", ".join(_value(name, required, default) for name, (_, required, default) in live.items()),
-    }
-    for name, text in names.items():
-        statement = statement.replace(f"{{{name}}}", text)
-    return statement
+    return named(
+        statement,
+        table=table,
+        day=keys[0],
+        rest=", ".join(keys[1:]),
+        marks=", ".join(["%s"] * (len(keys) - 1)),
+        keys=", ".join(keys),
+        t_keys=", ".join(f"t.{key}" for key in keys),
+        same=" and ".join(f"t.{key} = o.{key}" for key in keys),
+        columns=", ".join(live),
+        t_columns=", ".join(f"t.{name}" for name in live),
+        o_columns=", ".join(f"o.{name}" for name in live),
+        values=", ".join(_value(name, required, default) for name, (_, required, default) in live.items()),
+    )
 
 
 def _value(name: str, required: bool, default: str | None) -> str:

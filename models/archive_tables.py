@@ -41,8 +41,15 @@ class Totals:
     partner_cost: int = 0
 
 
+def named(template: str, **names: str) -> str:
+    """The statement with tables and columns in place of `{…}`; all of them are constants of the program or schema."""
+    for name, text in names.items():
+        template = template.replace(f"{{{name}}}", text)
+    return template
+
+
 def totals_of(table: str, place: str, day: date) -> Totals:
     """Rows and money of a day of this table, which lie in `place`."""
     query = _TOTALS_WITH_MONEY if table in _WITH_MONEY else _TOTALS
-    query = query.replace("{place}", place).replace("{day}", DAY_OF[table])
-    return Totals(*(int(value) for value in fetch(query, (bind(day),))[0]))
+    row = fetch(named(query, place=place, day=DAY_OF[table]), (bind(day),))[0]
+    return Totals(*map(int, row))
