@@ -10,7 +10,13 @@ from importlib import import_module
 from config.settings import environment
 
 # what a bench is called, and its size in full and in short
-SIZES = {"clicks": (60, 10), "drain": (1_000_000, 50_000), "overhead": (20_000, 4_000), "growth": (10_000_000, 100_000)}
+SIZES = {
+    "clicks": (60, 10),
+    "drain": (1_000_000, 50_000),
+    "overhead": (20_000, 4_000),
+    "growth": (10_000_000, 100_000),
+    "aggregation": (5_000_000, 100_000),
+}
 
 
 def main(words: list[str]) -> int:

@@ -66,7 +66,7 @@ def restate(span: Span, sorting: Sorting, at: datetime) -> None:
     """Make every level of the day what the facts say; inside the caller's transaction."""
     day = bind(span.day)
     _gather_refusals(span, sorting)
-    _restate(stats_sql.DAILY, span, (*_window(span), day))
+    _restate(stats_sql.DAILY, span, (*window(span), day))
     _restate(stats_sql.INFORMERS, span, (day, day))
     _restate(stats_sql.ACCOUNTS, span, (day,))
     _restate_overall(span, at)
@@ -90,16 +90,17 @@ def is_known(day: date) -> bool:
 
 def _gather_refusals(span: Span, sorting: Sorting) -> None:
     """By informer, 0 for an unknown one: rejections of the three sorts, and errors."""
-    window, day = _window(span), bind(span.day)
-    rejected: tuple[Any, ...] = (bulk.among(sorting.banned), bulk.among(sorting.filtered), *window)
+    facts, day = window(span), bind(span.day)
+    rejected: tuple[Any, ...] = (bulk.among(sorting.banned), bulk.among(sorting.filtered), *facts)
     if sorting.keep_rejected:
         rejected = (day, day, day)
-    errors: tuple[Any, ...] = (day, day, day) if sorting.keep_errors else window
+    errors: tuple[Any, ...] = (day, day, day) if sorting.keep_errors else facts
     template = stats_sql.refused(stored=sorting.keep_rejected, errors_stored=sorting.keep_errors)
     bulk.run(template, (*rejected, *errors))
 
 
-def _window(span: Span) -> tuple[Any, ...]:
+def window(span: Span) -> tuple[Any, ...]:
+    """The parameters that choose the facts of a day, and on PostgreSQL the partitions they lie in."""
     return bind(span.start), bind(span.end), bind(span.first_utc), bind(span.last_utc)
 
 
