@@ -13,7 +13,7 @@ from peewee import BigIntegerField, CompositeKey, TextField
 from config.clock import now
 from models import archive_postgres, archive_sqlite, bulk
 from models.archive_tables import KEYS, ArchiveInUse, Totals
-from models.database import db, fetch, is_postgres
+from models.database import fetch, is_postgres
 from models.fields import Day, EnumText, Micros, UtcDateTime, bind
 from models.fields import day as as_day
 from models.runtime import Row
@@ -134,15 +134,18 @@ def move(table: str, day: date) -> Totals:
     return found
 
 
-def restore(moves: Moves) -> int:
-    """Bring archived days back into the live tables, where they stay; how many tables came back."""
-    with db.atomic():
-        began = sum(_set(move, ArchiveState.ARCHIVED, ArchiveState.RESTORING) for move in moves)
+def begin_restore(moves: Moves) -> None:
+    """Note that archived days are wanted back; what is left to do then is `finish_restore`."""
+    for move in moves:
+        _set(move, ArchiveState.ARCHIVED, ArchiveState.RESTORING)
+
+
+def finish_restore(moves: Moves) -> None:
+    """Bring days that are wanted back into the live tables, where they stay; repeating it finishes what was cut."""
     for table, day in moves:
         if state_of(table, day) == ArchiveState.RESTORING:
             store().bring_back(table, day)
             _set((table, day), ArchiveState.RESTORING, ArchiveState.RESTORED)
-    return began
 
 
 def purge(table: str, day: date) -> bool:

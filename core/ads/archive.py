@@ -15,8 +15,10 @@ from datetime import date, timedelta
 from config.clock import now, today
 from config.settings import get_settings
 from core.ads import days
-from models import archive, archive_checks
+from models import archive, archive_checks, audit
 from models.archive import AWAY, KEYS, ArchiveState
+from models.audit import ActorKind
+from models.database import db
 
 ONE = timedelta(days=1)
 REPORTS = ("stats_daily", "impression_daily", "block_view_daily")
@@ -57,7 +59,7 @@ def step(after: date | None = None) -> Turn:
         return _turn(day, moves, more=len(turns) > 1 or bool(_past_purge()))
 
 
-def move_now(day: date) -> Turn:
+def move_now(day: date, by: str) -> Turn:
     """Move this day, a restored one too; raises NotYet for a day that is too young or just being restored."""
     with archive.store().session():
         moves = [(table, day) for table in KEYS if day < _before(table) and _may_move(table, day)]
@@ -65,7 +67,16 @@ def move_now(day: date) -> Turn:
             raise NotYet(f"{day} is being restored; finish that first: signalbox archive restore {day}")
         if not moves and day >= min(_before(table) for table in KEYS):
             raise NotYet(f"{day} is too young; days before {min(_before(table) for table in KEYS)} are archived")
+        if refusal(moves) is None:
+            with db.atomic():
+                _audit("archive.run", day, moves, by)
+                archive.decide(moves)
         return _turn(day, moves, more=False)
+
+
+def _audit(action: str, day: date, moves: list[Move], by: str) -> None:
+    tables = {"tables": sorted({table for table, _ in moves})}
+    audit.record(actor_kind=ActorKind.USER, actor=by, action=action, object=f"archive:{day}", after=tables)
 
 
 def _may_move(table: str, day: date) -> bool:
@@ -149,17 +160,20 @@ def _width() -> int:
     return 0 if get_settings().local_timezone == "UTC" else 1
 
 
-def restore(day: date) -> list[str]:
-    """Bring a day back into the live tables, with the clicks of the days around it that it needs; the tables.
+def restore(day: date, by: str) -> list[Move]:
+    """Bring a day back into the live tables, with the clicks of the days around it that it needs; what came.
 
-    They stay until `move_now`. An interrupted call is finished by the next one. Raises NotYet for nothing to restore.
+    It stays until `move_now`. An interrupted call is finished by the next one. Raises NotYet for nothing to restore.
     """
     with archive.store().session():
         moves = restorable(day)
         if not moves:
             raise NotYet(f"nothing of {day} is in the archive; signalbox archive list shows what is")
-        archive.restore(moves)
-        return [table for table, _ in moves]
+        with db.atomic():
+            _audit("archive.restore", day, moves, by)
+            archive.begin_restore(moves)
+        archive.finish_restore(moves)
+        return moves
 
 
 def restorable(day: date) -> list[Move]:

@@ -80,7 +80,7 @@ def test_acceptance_12_a_run_that_dies_at_any_statement_is_finished_by_the_next(
     undisturbed = old_days.state()
     number = 1
     while True:
-        archive.restore(days_ago(61))
+        archive.restore(days_ago(61), "test")
         assert old_days.live() == start
         execute("delete from archived_day")
         died = dying(number, run, monkeypatch)
@@ -100,10 +100,10 @@ def test_a_restore_that_dies_at_any_statement_is_finished_by_the_next(
     number, died = 0, True
     while died:
         number += 1
-        archive.move_now(days_ago(61))
-        died = dying(number, lambda: archive.restore(days_ago(61)), monkeypatch)
+        archive.move_now(days_ago(61), "test")
+        died = dying(number, lambda: archive.restore(days_ago(61), "test"), monkeypatch)
         if archive.restorable(days_ago(61)):
-            archive.restore(days_ago(61))
+            archive.restore(days_ago(61), "test")
         assert old_days.live() == start, f"statement {number}"
         assert {state for _, _, state, *_ in old_days.remembered()} == {"restored"}
         assert not any(old_days.archived().values())
@@ -116,21 +116,21 @@ def test_a_restored_day_stays_until_it_is_asked_away_and_comes_back_byte_for_byt
     for _ in range(2):
         run()
         assert not any(old_days.live().values())
-        assert sorted(archive.restore(days_ago(61))) == sorted(KEYS)
+        assert {table for table, _ in archive.restore(days_ago(61), "test")} == set(KEYS)
         run()
         assert old_days.live() == start
-        archive.move_now(days_ago(61))
+        archive.move_now(days_ago(61), "test")
         assert not any(old_days.live().values())
-        archive.restore(days_ago(61))
-        archive.move_now(days_ago(61))
+        archive.restore(days_ago(61), "test")
+        archive.move_now(days_ago(61), "test")
 
 
 def test_nothing_to_restore_and_a_day_too_young_are_refused(database: Any) -> None:
     old_days.make(60)
     with pytest.raises(archive.NotYet, match="nothing of"):
-        archive.restore(days_ago(60))
+        archive.restore(days_ago(60), "test")
     with pytest.raises(archive.NotYet, match="too young"):
-        archive.move_now(days_ago(60))
+        archive.move_now(days_ago(60), "test")
 
 
 def test_a_column_added_after_a_day_had_left_has_its_default_when_the_day_is_back(database: Any) -> None:
@@ -139,6 +139,6 @@ def test_a_column_added_after_a_day_had_left_has_its_default_when_the_day_is_bac
     execute("alter table click add column score integer not null default 7")
     old_days.make(61)
     run()
-    archive.restore(days_ago(62))
+    archive.restore(days_ago(62), "test")
     assert {row[-1] for row in old_days.live("click")["click"]} == {7}
     assert len(old_days.live("click")["click"]) == old_days.PER_DAY

@@ -54,7 +54,7 @@ def undisturbed() -> str:
     """The state after a run that nobody disturbs; the day is back in its place afterwards."""
     run()
     state = old_days.state()
-    archive.restore(days_ago(61))
+    archive.restore(days_ago(61), "test")
     execute("delete from archived_day")
     return state
 
@@ -167,7 +167,7 @@ def test_acceptance_12_a_run_killed_at_any_moment_is_finished_by_the_next(databa
         statement += step * 4
         eventually(lambda: in_thread_here(run), what="the archive is free")
         assert old_days.state() == expected, f"killed at statement {statement}"
-        archive.restore(days_ago(61))
+        archive.restore(days_ago(61), "test")
         execute("delete from archived_day")
     assert statement > 8 * step
 

@@ -79,11 +79,11 @@ def test_an_erasure_that_dies_at_any_statement_is_finished_by_the_next(
     while died:
         number += 1
         old_days.make(91) if number == 1 else None
-        archive.move_now(days_ago(91))
+        archive.move_now(days_ago(91), "test")
         died = dying(number, privacy.erase_addresses, monkeypatch)
         privacy.erase_addresses()
         assert archived_clicks_of(days_ago(91)) == expected(), f"statement {number}"
-        archive.restore(days_ago(91))
+        archive.restore(days_ago(91), "test")
         for place in range(old_days.PER_DAY):
             values = (old_days.address(place), f"{old_days.address(place)}/32", old_days.click_id(days_ago(91), place))
             execute("update click set ip = %s, actor_net = %s, actor_hash = null where click_id = %s", values)
