@@ -1,4 +1,4 @@
-"""B8: one day of clicks made into statistics and earnings, against the bare GROUP BY over the same rows."""
+"""One day of clicks made into statistics and earnings, against the bare GROUP BY over the same rows."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ select (select sum(partner_cost) from click where click_day = %s),
 
 def main(clicks: int = CLICKS) -> Report:
     """Load the day and its neighbours, then compute and group in turns, and count everything again."""
-    report = Report("aggregation", f"B8 statistics of a day: {INFORMERS} informers × {OFFERS} offers")
+    report = Report("aggregation", f"Statistics of a day: {INFORMERS} informers × {OFFERS} offers")
     day = today() - timedelta(days=1)
     with stage() as here:
         connect(here.settings)

@@ -32,8 +32,8 @@ def cut_by_another_zone(zone: str) -> list[date]:
 
 _GONE = """
 select day from archived_day
-where (day = %s and name in ('stats_daily', 'impression_daily', 'block_view_daily'))
-    or (day >= %s and day <= %s and name in ('click', 'click_error'))
+where state <> 'restored' and ((day = %s and name in ('stats_daily', 'impression_daily', 'block_view_daily'))
+    or (day >= %s and day <= %s and name in ('click', 'click_error')))
 """
 
 
@@ -42,7 +42,11 @@ def facts_are_gone(of: date, first_utc: date, last_utc: date) -> bool:
     return bool(fetch(_GONE, (bind(of), bind(first_utc), bind(last_utc))))
 
 
+_LEFT = """
+select distinct day from archived_day where day >= %s and state <> 'restored' and name <> 'click_rejected'
+"""
+
+
 def left(first: date) -> set[date]:
     """The days from `first` on of which anything that statistics are made of has been archived, or is being."""
-    rows = fetch("select distinct day from archived_day where day >= %s and name <> 'click_rejected'", (bind(first),))
-    return {day(row[0]) for row in rows}
+    return {day(row[0]) for row in fetch(_LEFT, (bind(first),))}

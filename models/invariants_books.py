@@ -120,7 +120,7 @@ select v.day, v.part, <sums> from (
     union all
     select day, <key>, <negative> from <lower> where day >= %s
 ) as v
-where not exists (select 1 from archived_day a where a.day = v.day and a.name = 'stats_daily')
+where not exists (select 1 from archived_day a where a.day = v.day and a.name = 'stats_daily' and a.state <> 'restored')
 group by v.day, v.part having <wrong>
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import time_machine
 from config.clock import now
 from core.ads import statistics
 from core.ads.outcomes import Reason
+from models import stats, stats_sql
 from models.click_writes import mark_days
 from models.database import execute, fetch
 from models.fields import bind
@@ -19,7 +21,7 @@ from models.partitions import keep_ahead
 from tests.conftest import SettingsEnv
 from tests.core.ads import books as made
 from tests.core.ads import stage
-from tests.core.ads.books import Books, compute
+from tests.core.ads.books import Books, assert_equal_to_a_recount, compute
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 10, 26, 12, tzinfo=UTC)
@@ -159,6 +161,27 @@ def test_archived_days_stay_what_they_are_and_lose_their_mark(books: Books) -> N
     assert [result for result in results if result.archived] == [statistics.Refreshed(at.date(), archived=True)]
     assert made.rows() == before
     assert at.date() not in made.marks()
+
+
+def test_a_day_that_was_brought_back_from_the_archive_is_computed_again(books: Books) -> None:
+    at = NOON - 40 * DAY
+    text = "insert into archived_day (day, name, state, row_count, archived_at) values (%s, 'click', 'restored', 1, %s)"
+    execute(text, (bind(at.date()), bind(now())))
+    made.click(books, at)
+    mark_days([at.date()], TODAY, now())
+    compute()
+    assert_equal_to_a_recount(books, at.date())
+
+
+@pytest.mark.parametrize(("zone", "partitions"), [("UTC", ["0922"]), ("Europe/Berlin", ["0921", "0922"])])
+def test_a_day_reads_the_partitions_it_lies_in_and_no_other(
+    postgres_database: Any, zone: str, partitions: list[str]
+) -> None:
+    keep_ahead(date(2026, 9, 15), date(2026, 9, 25))
+    span = statistics.span_of(date(2026, 9, 22), zone)
+    plan = str(fetch("explain " + stats_sql.DAILY.gather, (*stats.window(span), span.day)))
+    assert sorted(set(re.findall(r"on (click_\d+)", plan))) == [f"click_2026{day}" for day in partitions]
+    assert set(re.findall(r"on (impression_daily_\d+)", plan)) == {"impression_daily_20260922"}
 
 
 def test_a_day_to_come_waits_until_it_has_come(books: Books) -> None:
