@@ -113,6 +113,7 @@ _ADS = (
     Task("stop_old_campaigns", "periodic", Area.ADS, 600, MINUTELY, cron("50 0 * * *", CatchUp.LATEST), 600),
     Task("deactivate_orphan_offers", "periodic", Area.ADS, 600, MINUTELY, cron("55 0 * * *", CatchUp.LATEST), 600),
     Task("replay_click_errors", "jobs", Area.ADS, 600, MINUTELY),
+    Task("erase_account", "jobs", Area.ADS, 60, MINUTELY),
     Task(
         "decline_unconfirmed_moneyout_requests",
         "periodic",

@@ -29,7 +29,7 @@ from worker.broker import load_actors, make_broker
 
 TABLES = (
     "click", "click_rejected", "click_error", "ip_blacklist", "adload_charge", "campaign", "offer", "click_price",
-    "stats_dirty_day", "dead_letter", "queue_message", "mail", "stats_daily", "stats_daily_adv", "stats_daily_user",
+    "stats_dirty_day", "dead_letter", "queue_message", "mail", "account", "stats_daily", "stats_daily_adv", "stats_daily_user",
     "stats_overall_by_date", "manager_day", "ledger_entry",
     "payout_request", "audit_log",
 )  # fmt: skip
@@ -131,6 +131,10 @@ def old_days_of_clicks(here: Stage) -> dict[str, Any]:
     return {}
 
 
+def person(here: Stage) -> dict[str, Any]:
+    return {"account": str(here.account.guid), "reason": "asked for it", "by": "anna"}
+
+
 def nothing(here: Stage) -> dict[str, Any]:
     return {}
 
@@ -149,6 +153,7 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "deactivate_orphan_offers": ended_campaign,
     "reconcile_adload": nothing,
     "replay_click_errors": open_errors,
+    "erase_account": person,
     "send_mail": waiting_mail,
     "decline_unconfirmed_moneyout_requests": unconfirmed,
     "keep_click_partitions": nothing,
