@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from models.database import db, execute, fetch, is_postgres
 from models.fields import bind
+from models.period import Period
 from models.stats_sql import UPPER
 
 PIECE = 2000
@@ -58,16 +58,6 @@ class Sheet:
     def shown(self, personal: bool) -> tuple[Column, ...]:
         """The columns of an export with or without what tells people apart."""
         return tuple(column for column in self.columns if personal or not column.personal)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A period: its days as the sheet counts them, and its instants."""
-
-    first: date
-    last: date
-    start: datetime
-    end: datetime
 
 
 def _columns(text: str, *, personal: bool = False) -> tuple[Column, ...]:
@@ -126,17 +116,17 @@ SHEETS = {sheet.name: sheet for sheet in (CLICKS, STATS, LEDGER)}
 
 
 def stream(
-    sheet: Sheet, span: Span, account_id: int | None, *, personal: bool = False
+    sheet: Sheet, period: Period, account_id: int | None, *, personal: bool = False
 ) -> Iterator[Sequence[Sequence[Any]]]:
     """Pieces of rows in a fixed order, all from one moment; the connection is busy until the end."""
     conditions, params = [f"(cast(%s as bigint) is null or {sheet.account} = cast(%s as bigint))"], [account_id] * 2
     bounds: list[Any] = []
     if sheet.by_day:
         conditions += [f"{sheet.by_day} >= %s", f"{sheet.by_day} <= %s"]
-        bounds += [bind(span.first), bind(span.last)]
+        bounds += [bind(period.first), bind(period.last)]
     if sheet.by_instant:
         conditions += [f"{sheet.by_instant} >= %s", f"{sheet.by_instant} < %s"]
-        bounds += [bind(span.start), bind(span.end)]
+        bounds += [bind(period.start), bind(period.end)]
     sources = ", ".join(column.source for column in sheet.shown(personal))
     parts = "select", sources, "from", sheet.tables, "where", " and ".join(conditions), "order by", sheet.order
     return _pieces(" ".join(parts), (*params, *bounds))

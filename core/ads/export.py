@@ -5,17 +5,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
-from config.settings import get_settings
-from core.ads import days
+from core.ads import periods
 from models import export, stats_read
-from models.export import Column, Kind, Sheet, Span
+from models.export import Column, Kind, Sheet
 from models.fields import day, decimal_text, instant, instant_text
+from models.period import Period
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -44,24 +44,21 @@ def pieces(order: Order) -> Iterator[tuple[int, bytes]]:
     sheet = export.SHEETS[order.what]
     account_id = stats_read.account_of(order.login) if order.login else None
     columns = sheet.shown(order.addresses)
-    rows = export.stream(sheet, span_of(sheet, order), account_id, personal=order.addresses)
+    rows = export.stream(sheet, _period(sheet, order), account_id, personal=order.addresses)
     return _written(columns, rows, _csv(columns) if order.form is Form.CSV else _json(sheet, columns), order.form)
 
 
-def span_of(sheet: Sheet, order: Order) -> Span:
-    """The instants of the days of the reports; a sheet that has instants too goes by UTC days."""
-    zone = get_settings().local_timezone
-    start, end = days.bounds(order.first, zone)[0], days.bounds(order.last, zone)[1]
-    if sheet.by_instant is None:
-        return Span(order.first, order.last, start, end)
-    return Span(start.date(), (end - timedelta(microseconds=1)).date(), start, end)
+def _period(sheet: Sheet, order: Order) -> Period:
+    """A sheet without instants has days of the reports; one with instants goes by UTC days."""
+    stored = periods.stored(order.first, order.last)
+    return stored if sheet.by_instant else stored._replace(first=order.first, last=order.last)
 
 
 def missing_days(order: Order) -> list[date]:
     """Days whose rows are in the archive, and so in no export."""
     sheet = export.SHEETS[order.what]
-    span = span_of(sheet, order)
-    return stats_read.archived(sheet.archive, span.first, span.last) if sheet.archive else []
+    period = _period(sheet, order)
+    return stats_read.archived(sheet.archive, period.first, period.last) if sheet.archive else []
 
 
 Writer = Callable[[Sequence[Any]], str | bytes]

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from config.clock import now
 from config.settings import get_settings
-from core.ads import days
+from core.ads import days, periods
 from models import click_writes, conflicts, dirty_days, impressions, partitions
 from models.impressions import BatchRow, BlockView, Impression
 
@@ -208,8 +208,8 @@ def check_day(day: date, at: datetime) -> None:
         raise BadBatch("day", f"{day} is in the future", "send the day on which the pages were shown")
     if day < current - timedelta(days=oldest):
         raise BadBatch("day", f"{day} is more than {oldest} days ago", "days that old are closed; leave it out")
-    start, end = days.bounds(day, get_settings().local_timezone)
-    if dirty_days.facts_are_gone(day, start.date(), (end - timedelta(microseconds=1)).date()):
+    stored = periods.stored(day, day)
+    if dirty_days.facts_are_gone(day, stored.first, stored.last):
         raise BadBatch("day", f"{day} is archived", "its counters are final; leave it out")
 
 
