@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from models import bulk
@@ -23,21 +23,22 @@ class ErrorFilter:
     until: datetime | None = None
     first_day: date | None = None
     last_day: date | None = None
+    informer_id: int | None = None
+
+    def days(self, oldest: date, newest: date) -> tuple[date, date]:
+        """The first and last day of clicks that are meant, within bounds."""
+        return max(self.first_day or oldest, oldest), min(self.last_day or newest, newest)
 
 
-_CHOOSE = """
-select click_day, click_id, payload from click_error
+_MATCHING = """
+from click_error
 where state in ('open', 'unknown')
-    and (%s or click_id {in:uuid}) and (%s or code = %s) and (%s or campaign_id = %s)
+    and (%s or click_id {in:uuid}) and (%s or code = %s) and (%s or campaign_id = %s) and (%s or informer_id = %s)
     and (%s or created_at >= {instant}) and (%s or created_at < {instant})
     and click_day >= %s and click_day <= %s
-order by click_day, click_id limit %s
 """
-_COUNT = """
-select count(*) from click_error
-where state in ('open', 'unknown') and (%s or click_id {in:uuid}) and (%s or code = %s) and (%s or campaign_id = %s)
-    and (%s or created_at >= {instant}) and (%s or created_at < {instant}) and click_day >= %s and click_day < %s
-"""
+_CHOOSE = "select click_day, click_id, payload" + _MATCHING + "order by click_day, click_id limit %s"
+_BY_CODE = "select code, count(*)" + _MATCHING + "group by code order by count(*) desc, code"
 _KEYS = bulk.Rows("day day, id uuid")
 _TO_RETRY = """
 update click_error set state = 'retry', resolved_at = null, resolved_by = %s from {rows}
@@ -60,10 +61,8 @@ order by campaign_id
 
 def take_for_replay(wanted: ErrorFilter, oldest: date, newest: date, limit: int, by: str) -> list[tuple[Any, ...]]:
     """Move up to `limit` matching faults to `retry` in one transaction; (day, id, payload) of each."""
-    first, last = max(wanted.first_day or oldest, oldest), min(wanted.last_day or newest, newest)
     with db.atomic():
-        locking = " for update skip locked" if is_postgres() else ""
-        found = bulk.read(_CHOOSE + locking, (*_conditions(wanted), bind(first), bind(last), limit))
+        found = _choose(wanted, oldest, newest, limit)
         if found:
             keys = [row[:2] for row in found]
             _KEYS.run(_TO_RETRY, keys, before=(by,))
@@ -71,28 +70,32 @@ def take_for_replay(wanted: ErrorFilter, oldest: date, newest: date, limit: int,
     return found
 
 
-def count_too_old(wanted: ErrorFilter, oldest: date) -> int:
-    """Matching faults of days that may be archived, whose replay is refused."""
-    return _count(wanted, date.min, oldest)
+def open_by_code(wanted: ErrorFilter, oldest: date, newest: date) -> dict[str, int]:
+    """Matching faults of these days by code, the most frequent first."""
+    return {code: int(count) for code, count in bulk.read(_BY_CODE, _conditions(wanted, oldest, newest))}
 
 
-def count_open(wanted: ErrorFilter, oldest: date, newest: date) -> int:
-    """Matching faults that a replay would take."""
-    return _count(wanted, oldest, newest + timedelta(days=1))
+def dismiss_some(wanted: ErrorFilter, limit: int, at: datetime, by: str) -> int:
+    """Settle up to `limit` matching faults of any day that nobody will replay, in the caller's transaction."""
+    found = _choose(wanted, date.min, date.max, limit)
+    return dismiss([row[:2] for row in found], at, by) if found else 0
 
 
-def _count(wanted: ErrorFilter, first: date, after: date) -> int:
-    return int(bulk.read(_COUNT, (*_conditions(wanted), bind(first), bind(after)))[0][0])
+def _choose(wanted: ErrorFilter, oldest: date, newest: date, limit: int) -> list[tuple[Any, ...]]:
+    locking = " for update skip locked" if is_postgres() else ""
+    return bulk.read(_CHOOSE + locking, (*_conditions(wanted, oldest, newest), limit))
 
 
-def _conditions(wanted: ErrorFilter) -> tuple[Any, ...]:
+def _conditions(wanted: ErrorFilter, oldest: date, newest: date) -> tuple[Any, ...]:
     since, until = wanted.since and bind(wanted.since), wanted.until and bind(wanted.until)
     return (
         *(not wanted.click_ids, bulk.among(wanted.click_ids)),
         *(wanted.code is None, wanted.code),
         *(wanted.campaign_id is None, wanted.campaign_id),
+        *(wanted.informer_id is None, wanted.informer_id),
         *(since is None, since),
         *(until is None, until),
+        *map(bind, wanted.days(oldest, newest)),
     )
 
 

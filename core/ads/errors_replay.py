@@ -2,34 +2,68 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
 
-from config.clock import today
-from models import click_errors
+from config.clock import now, today
+from models import audit, click_errors
+from models.audit import ActorKind
 from models.click_errors import ErrorFilter
+from models.database import db
 
 OLDEST = timedelta(days=60)
 """Older days may be archived; their money is corrected by an adjustment instead."""
 BATCH = 100
+DISMISSED_AT_ONCE = 5000
+DAY = timedelta(days=1)
 
 
 def take(wanted: ErrorFilter, *, by: str = "replay", limit: int = BATCH) -> list[dict[str, Any]]:
     """Mark up to `limit` open faults as being replayed; their click messages, to be sent in the same transaction."""
-    rows = click_errors.take_for_replay(wanted, today() - OLDEST, today() + timedelta(days=1), limit, by)
+    rows = click_errors.take_for_replay(wanted, today() - OLDEST, today() + DAY, limit, by)
     return [_body(payload) for _, _, payload in rows]
 
 
-def matching(wanted: ErrorFilter) -> int:
-    """How many open faults a replay would take."""
-    return click_errors.count_open(wanted, today() - OLDEST, today() + timedelta(days=1))
+def matching(wanted: ErrorFilter) -> dict[str, int]:
+    """How many open faults a replay would take, by code."""
+    return click_errors.open_by_code(wanted, today() - OLDEST, today() + DAY)
 
 
 def refused(wanted: ErrorFilter) -> int:
     """How many matching faults are too old to be replayed."""
-    return click_errors.count_too_old(wanted, today() - OLDEST)
+    return sum(click_errors.open_by_code(wanted, date.min, today() - OLDEST - DAY).values())
+
+
+def dismissible(wanted: ErrorFilter) -> dict[str, int]:
+    """How many open faults of any age match, by code."""
+    return click_errors.open_by_code(wanted, date.min, date.max)
+
+
+def dismiss(wanted: ErrorFilter, reason: str, by: str) -> int:
+    """Settle faults that nobody will replay, with a row of the audit log for each batch; how many."""
+    total = 0
+    while count := _dismiss_some(wanted, reason, by):
+        total += count
+    return total
+
+
+def _dismiss_some(wanted: ErrorFilter, reason: str, by: str) -> int:
+    with db.atomic():
+        count = click_errors.dismiss_some(wanted, DISMISSED_AT_ONCE, now(), by)
+        if count:
+            audit.record(
+                actor_kind=ActorKind.USER, actor=by, action="clicks.dismiss", object="click_error", reason=reason,
+                after={"faults": count} | _chosen_by(wanted),
+            )  # fmt: skip
+    return count
+
+
+def _chosen_by(wanted: ErrorFilter) -> dict[str, str]:
+    given = {name: value for name, value in asdict(wanted).items() if value and name != "click_ids"}
+    return {name: str(value) for name, value in given.items()} | {"ids": " ".join(wanted.click_ids)}
 
 
 def _body(payload: Any) -> dict[str, Any]:

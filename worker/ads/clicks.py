@@ -85,25 +85,27 @@ def replay_click_errors(
     until: str | None = None,
     first_day: str | None = None,
     last_day: str | None = None,
+    informer_id: int | None = None,
+    rate: int = 100,
     by: str = "replay",
 ) -> int:
-    """Send clicks that failed for a fault through all checks again, at the price of their own time."""
-    wanted = ErrorFilter(
-        tuple(click_ids or ()), code, campaign_id, _instant(since), _instant(until), _day(first_day), _day(last_day)
-    )
+    """Send clicks that failed for a fault through all checks again, `rate` a second, at the price of their own time."""
+    times = _instant(since), _instant(until), _day(first_day), _day(last_day)
+    wanted = ErrorFilter(tuple(click_ids or ()), code, campaign_id, *times, informer_id)
     if refused := errors_replay.refused(wanted):
         log.warning("click_replay_refused", clicks=refused, reason="the day may be archived; use an adjustment")
     total = 0
-    while count := _replay_some(wanted, by):
+    while count := _replay_some(wanted, by, rate, total):
         total += count
     return total
 
 
-def _replay_some(wanted: ErrorFilter, by: str) -> int:
+def _replay_some(wanted: ErrorFilter, by: str, rate: int, before: int) -> int:
+    """A message of at most one second's clicks, due when those before it have had their time."""
     with db.atomic():
-        bodies = errors_replay.take(wanted, by=by)
+        bodies = errors_replay.take(wanted, by=by, limit=min(errors_replay.BATCH, rate))
         if bodies:
-            process_clicks.send(clicks=bodies)
+            process_clicks.send_with_options(kwargs={"clicks": bodies}, delay=before * 1000 // rate or None)
     return len(bodies)
 
 

@@ -95,7 +95,7 @@ def test_a_replay_that_cannot_be_sent_leaves_its_faults_open(stage: Stage, monke
         raise OSError("no queue")
 
     admit([stage.click()], NO_FUNDS)
-    monkeypatch.setattr(clicks.process_clicks, "send", refuse)
+    monkeypatch.setattr(clicks.process_clicks, "send_with_options", refuse)
     with pytest.raises(OSError, match="no queue"):
         clicks.replay_click_errors()
     assert ClickError.get().state == "open"
