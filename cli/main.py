@@ -10,6 +10,7 @@ from typing import Annotated, cast
 import typer
 
 from cli import (
+    archive,
     audit,
     blacklist,
     campaigns,
@@ -18,11 +19,14 @@ from cli import (
     export,
     impressions,
     inspect,
+    ledger,
     messages,
+    payouts,
     prices,
     reconcile,
     servers,
     stats,
+    traffic,
 )
 from cli.errors import CommandError, ExitCode, tell, translate
 
@@ -47,15 +51,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help=_HELP,
 )
-for module in (servers, inspect, messages, reconcile, stats, export):
+for module in (servers, inspect, messages, reconcile, stats, traffic, export):
     module.register(app)
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(blacklist.app, name="ip")
 app.add_typer(dead.app, name="dead")
-app.add_typer(prices.app, name="prices")
 app.add_typer(impressions.app, name="impressions")
+app.add_typer(archive.app, name="archive")
 app.add_typer(audit.app, name="audit")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(payouts.app, name="payouts")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(prices.app, name="prices")
 
 
 @app.callback(help=_HELP)

@@ -84,9 +84,15 @@ def _check_currency(account: Payee, currency: str, method: str) -> None:
 def _check_amount(account: Payee, amount: int) -> None:
     if amount <= 0 or amount % CENT:
         raise Refused("amount: write a positive amount with at most two decimals")
-    least = max(account.min_payout, LEAST_OF_MANAGERS if account.kind == AccountKind.MANAGER else LEAST)
-    if amount < least:
-        raise Refused(f"amount: the least that is paid is {decimal_text(least)} {account.currency}; ask for more")
+    if amount < least(account):
+        raise Refused(
+            f"amount: the least that is paid is {decimal_text(least(account))} {account.currency}; ask for more"
+        )
+
+
+def least(account: Payee) -> int:
+    """The least that this account is paid at once."""
+    return max(account.min_payout, LEAST_OF_MANAGERS if account.kind == AccountKind.MANAGER else LEAST)
 
 
 def check_balance(account: Standing, amount: int) -> None:

@@ -17,6 +17,7 @@ from core.ads import payout_methods, payout_rules, sealing
 from core.ads.ledger import Refused
 from core.ads.payout_moves import book, end, expect, get, held, line_of, move, record, record_expiries
 from core.ads.payout_rules import Conflict, NoPayout, line
+from core.ads.payout_views import destination, details
 from core.ads.persons import Person, Role, require
 from models import accounts, ledger, payouts
 from models.accounts import Payee
@@ -24,7 +25,18 @@ from models.database import db
 from models.ledger import EntryKind
 from models.payouts import Payout, PayoutState
 
-__all__ = ["Confirmed", "Conflict", "Created", "NoPayout", "Offered", "Refused", "Wish", "get"]
+__all__ = [
+    "Confirmed",
+    "Conflict",
+    "Created",
+    "NoPayout",
+    "Offered",
+    "Refused",
+    "Wish",
+    "destination",
+    "details",
+    "get",
+]
 UNCONFIRMED = "unconfirmed_timeout"
 EXPIRER = "decline_unconfirmed_moneyout_requests"
 BATCH = 500
@@ -201,20 +213,6 @@ def expire(limit: int = BATCH) -> list[Payout]:
             raise RuntimeError("a request moved while it was held still")
         ledger.add([line_of(payout, EntryKind.PAYOUT_RELEASE, payout.amount, EXPIRER) for payout in due], at)
     return due
-
-
-def details(payout: Payout) -> dict[str, str]:
-    """Where the money goes, in the clear; raises SealBroken or SealUnavailable."""
-    known: dict[str, str] = orjson.loads(sealing.unseal(payout.details_enc)) if payout.details_enc else {}
-    return known
-
-
-def destination(payout: Payout) -> str:
-    """Where the money goes, masked; a dash when the key is gone."""
-    try:
-        return payout_methods.masked(payout.method, details(payout))
-    except (sealing.SealBroken, sealing.SealUnavailable):
-        return "-"
 
 
 def _named(token: str) -> Payout | None:

@@ -31,8 +31,9 @@ CARD = {
 
 
 def prepare(settings_env: SettingsEnv, **more: str) -> None:
-    """Keys to seal with."""
-    settings_env(DATA_KEYS=letterbox.DATA_KEYS, **more)
+    """Keys to seal with; where there is no embedded queue, a broker that is never there, for the outbox needs none."""
+    broker = {"RABBITMQ_URL": "amqp://127.0.0.1:1/"} if is_postgres() else {}
+    settings_env(DATA_KEYS=letterbox.DATA_KEYS, **broker, **more)
 
 
 def publisher(balance: int = 500 * UNIT, **more: Any) -> Account:
