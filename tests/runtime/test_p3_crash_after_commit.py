@@ -135,6 +135,11 @@ def person(here: Stage) -> dict[str, Any]:
     return {"account": str(here.account.guid), "reason": "asked for it", "by": "anna"}
 
 
+def unreported(here: Stage) -> dict[str, Any]:
+    dead_message(here)
+    return {}
+
+
 def nothing(here: Stage) -> dict[str, Any]:
     return {}
 
@@ -152,6 +157,7 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "stop_old_campaigns": held_for_long,
     "deactivate_orphan_offers": ended_campaign,
     "reconcile_adload": nothing,
+    "report_dead_letters": unreported,
     "replay_click_errors": open_errors,
     "erase_account": person,
     "send_mail": waiting_mail,
