@@ -59,8 +59,9 @@ def examine(*, live: bool = False) -> list[Finding]:
         _dead_letters,
         _clicks,
         _spool,
+        _mail,
     ]
-    for check in [*checks, *([_adload, _invariants] if live else [])]:
+    for check in [*checks, *([_adload, _mail_server, _invariants] if live else [])]:
         found += _guarded(check, settings)
     return found
 
@@ -175,6 +176,33 @@ def _spool(settings: Settings) -> Iterator[Finding]:
     files = list(settings.spool_dir.glob("clicks-*"))
     text = f"{len(files)} file(s), {sum(file.stat().st_size for file in files)} bytes in {settings.spool_dir}"
     yield ok("spool", text)
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
+    from models.mail import unsent
+
+    found = unsent()
+    text = ", ".join(f"{count} {state}" for state, count in sorted(found.items())) or "all sent"
+    if settings.smtp_url is None:
+        yield warn(
+            "mail", f"SMTP_URL is not set, so no mail leaves: {text}", "set SMTP_URL before payouts are asked for"
+        )
+    elif found.keys() & {"failed", "unknown"}:
+        yield warn("mail", text, "signalbox dead list (send_mail), and the log lines mail_given_up")
+    else:
+        yield ok("mail", text)
+
+
+def _mail_server(settings: Settings) -> Iterator[Finding]:
+    from core.ads import mail
+    from integrations.errors import OutsideError
+
+    if settings.smtp_url is None:
+        return
+    try:
+        yield ok("mail", mail.probe())
+    except OutsideError as error:
+        yield bad("mail", str(error), "check SMTP_URL, and that this host may reach the server")
 
 
 def _adload(settings: Settings) -> Iterator[Finding]:

@@ -15,6 +15,8 @@ def configuration_markdown() -> str:
         sections.RedirectSettings,
         sections.AdmissionSettings,
         sections.AdLoadSettings,
+        sections.BooksSettings,
+        sections.MailSettings,
     )
     return _CONFIGURATION_HEAD + "\n".join(_section(kind) for kind in kinds)
 
@@ -47,11 +49,11 @@ def _default(field: Any) -> str:
 
 def states_markdown() -> str:
     """The whole of docs/states.md; a test compares it with the file."""
-    from models import ads, archive, payouts, runtime
+    from models import ads, archive, mail, payouts, runtime
 
     rows = (
         runtime.DeadLetter, runtime.ScheduleRun, ads.Campaign, ads.Click, ads.ClickError, payouts.PayoutRequest,
-        archive.ArchivedDay,
+        archive.ArchivedDay, mail.Mail,
     )  # fmt: skip
     return _STATES_HEAD + "\n".join(_drawing(row) for row in rows)
 

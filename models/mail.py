@@ -97,6 +97,7 @@ where key = %s and attempts = %s and state <> 'sent'
 _ENDED = """
 update mail set state = %s, claimed_until = null, failure = %s where key = %s and attempts = %s and state <> 'sent'
 """
+_UNSENT = "select state, count(*) from mail where state <> 'sent' group by state"
 _GAVE_UP = "update mail set state = 'failed', claimed_until = null, failure = %s where key = %s and state = 'pending'"
 
 
@@ -125,6 +126,11 @@ def claim(template: str, about: Subject, at: datetime, until: datetime) -> Claim
 def was_sent(template: str, request_id: UUID) -> bool:
     """True once the mail is with the server."""
     return bool(fetch("select 1 from mail where key = %s and state = 'sent'", (key_of(template, request_id),)))
+
+
+def unsent() -> dict[str, int]:
+    """How many mails wait, failed, or may not have arrived."""
+    return {str(state): int(count) for state, count in fetch(_UNSENT)}
 
 
 def sent(claimed: Claim, at: datetime) -> None:

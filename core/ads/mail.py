@@ -52,6 +52,11 @@ def post(template_name: str, request_id: str, sealed_token: str | None = None) -
     return Posted.SENT
 
 
+def probe() -> str:
+    """Reach the mail server and log in without sending; raises an outcome of `integrations.errors`."""
+    return _smtp(get_settings()).probe()
+
+
 def give_up(template: str, request_id: str, failure: str) -> bool:
     """Note that no attempt is left; False if there is no such mail, or it may have arrived."""
     try:
