@@ -14,7 +14,7 @@ from models.envelope import MAX_BYTES, WARN_BYTES, BadEnvelope, decode
 log = structlog.get_logger(__name__)
 
 # how a task is run is the catalog's business: a message may only say what happened to it so far
-_TEXTS = {"traceback": 4096, "traceparent": 64, "dedupe_key": 512}
+_TEXTS = {"traceback": 4096, "traceparent": 64, "dedupe_key": 512, "follows": 64}
 _COUNTS = {"attempt": 1_000_000, "retries": 1_000_000, "eta": 10**15, "requeue_timestamp": 10**15}
 LONGEST_NAME = 200
 
