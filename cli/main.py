@@ -10,6 +10,7 @@ from typing import Annotated, cast
 import typer
 
 from cli import (
+    accounts,
     archive,
     audit,
     blacklist,
@@ -63,6 +64,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(payouts.app, name="payouts")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(prices.app, name="prices")
+app.add_typer(accounts.app, name="accounts")
 
 
 @app.callback(help=_HELP)
