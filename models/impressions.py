@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from models import bulk
-from models.database import fetch
+from models.database import execute, fetch
 from models.fields import bind, instant
 
 
@@ -67,6 +67,10 @@ _SILENT = """
 select server, max(received_at) from impression_batch where received_at >= %s and server not like 'file:%%'
 group by server having max(received_at) < %s order by server
 """
+_FORGET = """
+delete from impression_batch where batch_id in (select batch_id from impression_batch where day < %s limit %s)
+"""
+_STEP = 5000
 
 
 def add_batch(batch: BatchRow, at: datetime) -> bool:
@@ -106,3 +110,12 @@ def silent(since: datetime, before: datetime) -> Sequence[tuple[str, datetime]]:
     """(server, last batch) of those that sent after `since` and nothing after `before`; files (`file:…`) are none."""
     rows: list[tuple[Any, ...]] = fetch(_SILENT, (bind(since), bind(before)))
     return [(str(server), instant(last)) for server, last in rows]
+
+
+def forget(before: date) -> int:
+    """Delete batches of days before this one, in steps; how many there were."""
+    total, gone = 0, _STEP
+    while gone == _STEP:
+        gone = execute(_FORGET, (bind(before), _STEP))
+        total += gone
+    return total

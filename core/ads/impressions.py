@@ -25,9 +25,6 @@ MOST_COUNT = 10**12
 """Per row and batch; a sum of such counts stays far inside the column."""
 MOST_ID = 2**63 - 1
 NAMED_IDS = 10
-KNOWN_SERVER = timedelta(days=7)
-"""A server that has been quiet for longer has been taken out of service, and nobody needs to hear of it."""
-
 Id = Annotated[int, Meta(ge=1, le=MOST_ID)]
 Count = Annotated[int, Meta(ge=0, le=MOST_COUNT)]
 Key = tuple[int, ...]
@@ -226,20 +223,3 @@ def check_ids(ids: Mapping[str, set[int]]) -> None:
         if missing := impressions.unknown(kind, wanted):
             names = ", ".join(map(str, missing[:NAMED_IDS])) + (", …" if len(missing) > NAMED_IDS else "")
             raise BadBatch(f"{kind}_id", f"{len(missing)} unknown: {names}", f"send ids of {kind}s of this network")
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """An ad server that has stopped sending, and when its last batch came."""
-
-    server: str
-    last_at: datetime
-    minutes: int
-
-
-def silent_servers(at: datetime | None = None) -> list[Silent]:
-    """Ad servers of the last week whose last batch is older than IMPRESSION_SILENCE_MIN."""
-    at = at or now()
-    before = at - timedelta(minutes=get_settings().impression_silence_min)
-    found = impressions.silent(at - KNOWN_SERVER, before)
-    return [Silent(server, last, int((at - last).total_seconds() // 60)) for server, last in found]

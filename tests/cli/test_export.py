@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -154,6 +155,25 @@ def test_an_export_that_dies_leaves_the_old_file(
     assert run(["export", "clicks", "-o", str(target)]) == 130
     assert target.read_text() == "yesterday's"
     assert list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*.part")) == []
+
+
+KILLED = """
+import os, signal, sys
+from core.ads import export
+def dies(order):
+    yield 1, b"half"
+    os.kill(os.getpid(), signal.SIGKILL)
+export.pieces = dies
+from cli.main import run
+run(["export", "clicks", "-o", sys.argv[1]])
+"""
+
+
+def test_an_export_that_is_killed_leaves_no_file_of_that_name(here: Stage, tmp_path: Path) -> None:
+    target = tmp_path / "clicks.csv"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(target)], env=environment(), check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not target.exists()
 
 
 def test_archived_days_are_told(here: Stage, capsys: pytest.CaptureFixture[str]) -> None:

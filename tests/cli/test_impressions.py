@@ -12,7 +12,7 @@ import pytest
 import time_machine
 
 from cli.main import run
-from core.ads import impression_files, impressions
+from core.ads import impression_files, impression_servers, impressions
 from models.database import fetch
 from tests.core.ads import stage
 from tests.core.ads.stage import Stage
@@ -155,7 +155,7 @@ def test_the_same_counts_under_another_number_are_added_again(
 
 def test_a_file_is_no_server_that_could_go_quiet(csv_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     take(capsys, csv_file, "--server", "ad-1")
-    assert impressions.silent_servers(NOON.replace(hour=23)) == []
+    assert impression_servers.silent_servers(NOON.replace(hour=23)) == []
 
 
 @pytest.mark.parametrize("words", [["missing.csv"], ["{file}", "--day", "soon"], ["{file}", "--batch-id", "7"]])

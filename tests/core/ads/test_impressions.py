@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
 import pytest
@@ -233,15 +232,3 @@ def test_a_batch_has_one_to_fifty_thousand_rows(here: Stage) -> None:
         batch(here, impressions=[row] * 50_001, block_views=[])
     with pytest.raises(BadBatch, match="0 rows"):
         batch(here, impressions=[], block_views=[])
-
-
-def test_a_server_is_silent_after_an_hour_and_forgotten_after_a_week(here: Stage) -> None:
-    impressions.take(batch(here, server="ad-1"))
-    assert impressions.silent_servers(NOON + timedelta(minutes=60)) == []
-    (found,) = impressions.silent_servers(NOON + timedelta(minutes=61))
-    assert (found.server, found.last_at, found.minutes) == ("ad-1", NOON, 61)
-    assert impressions.silent_servers(NOON + timedelta(days=7, minutes=1)) == []
-
-
-def test_ids_of_batches_are_uuids(here: Stage) -> None:
-    assert isinstance(batch(here).batch_id, UUID)
