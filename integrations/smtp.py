@@ -13,7 +13,7 @@ from email.policy import SMTP as WIRE
 from email.utils import format_datetime, parseaddr
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from config.clock import monotonic, now
 from integrations.errors import OutcomeUnknown, OutsideError, RateLimited, Rejected, Unauthorized, Unavailable
@@ -63,7 +63,7 @@ class Server:
     def parse(cls, url: str) -> Server:
         """From smtp://user:password@host:587 or smtps://; raises ValueError without repeating any of it."""
         parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname:
+        if parts.scheme not in _PORTS or not parts.hostname or not _has_port(parts):
             raise ValueError("SMTP_URL: write it as smtp://user:password@mail.example.com:587")
         encrypted = "smtps" if parts.scheme == "smtps" else "no" if _is_loopback(parts.hostname) else "starttls"
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
@@ -224,6 +224,14 @@ def wire_address(address: str, what: str = "address") -> str:
     if not _LOCAL_PART.fullmatch(local) or not re.fullmatch(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", host):
         raise Rejected("bad_address", f"the {what} is not an e-mail address that can be written to")
     return f"{local}@{host}"
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """False for a port that is none; the library's error would quote it, and it may be half a password."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

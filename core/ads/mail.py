@@ -148,4 +148,8 @@ def _smtp(settings: Settings) -> Smtp:
     """One per process, because it remembers that the server asked to be left alone."""
     if settings.smtp_url is None:
         raise NoMailServer
-    return Smtp(Server.parse(settings.smtp_url.get_secret_value()), ca_bundle=settings.ca_bundle)
+    try:
+        server = Server.parse(settings.smtp_url.get_secret_value())
+    except ValueError as error:
+        raise Unavailable(str(error)) from None
+    return Smtp(server, ca_bundle=settings.ca_bundle)

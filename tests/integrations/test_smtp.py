@@ -151,6 +151,12 @@ def test_nobody_listening_is_unavailable() -> None:
         Smtp(Server.parse(f"smtp://127.0.0.1:{port}")).send(MAIL)
 
 
+def test_a_server_that_never_greets_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("integrations.smtp.CONNECT_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Unavailable):
+        Smtp(Server.parse(f"smtp://127.0.0.1:{silent.getsockname()[1]}")).send(MAIL)
+
+
 def test_a_server_that_hangs_up_before_the_mail_did_nothing() -> None:
     with _says(b"") as port, pytest.raises(Unavailable):
         Smtp(Server.parse(f"smtp://127.0.0.1:{port}")).send(MAIL)

@@ -48,3 +48,12 @@ def test_only_loopback_goes_without_encryption(url: str, encrypted: str, port: i
     server = Server.parse(url)
     assert (server.encrypted, server.port) == (encrypted, port)
     assert "p@ss" not in repr(server)
+
+
+@pytest.mark.parametrize(
+    "url", ["smtp://", "http://mail.example.com", "smtp://us:pa/ss@mail.example.com", "smtp://h:0"]
+)
+def test_an_unusable_address_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        Server.parse(url)
+    assert str(caught.value) == "SMTP_URL: write it as smtp://user:password@mail.example.com:587"
