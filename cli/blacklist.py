@@ -43,7 +43,7 @@ def list_(
 @app.command()
 def unblock(
     network: str,
-    reason: Annotated[str, typer.Option(help="Why; kept with the log of the act.")],
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
@@ -57,7 +57,7 @@ def unblock(
       signalbox ip unblock 2001:db8:7::/64 --reason mistake --yes
     """
     from cli.output import say, show_json
-    from cli.session import confirm, database
+    from cli.session import confirm, database, operator
     from core.ads import blacklist
 
     with database():
@@ -66,9 +66,9 @@ def unblock(
             raise CommandError(f"{network} is not on the blacklist", hint="signalbox ip list")
         if not dry_run:
             confirm(f"take {network} off the blacklist ({len(found)} entries)?", yes)
-        removed = (
-            [] if dry_run else [entry for entry in found if blacklist.unblock(entry.net, visitor_id=entry.visitor_id)]
-        )
+        taken = () if dry_run else found
+        by = {"by": operator(), "reason": reason}
+        removed = [entry for entry in taken if blacklist.unblock(entry.net, visitor_id=entry.visitor_id, **by)]
     record = {"network": network, "reason": reason, "found": list(map(asdict, found)), "removed": len(removed)}
     if as_json:
         return show_json(record, schema="ip.unblock/1")

@@ -13,6 +13,7 @@ from cli import (
     accounts,
     archive,
     audit,
+    bans,
     blacklist,
     campaigns,
     clicks,
@@ -56,6 +57,7 @@ for module in (servers, inspect, messages, reconcile, stats, traffic, export):
     module.register(app)
 app.add_typer(clicks.app, name="clicks")
 app.add_typer(blacklist.app, name="ip")
+app.add_typer(bans.app, name="blacklist")
 app.add_typer(dead.app, name="dead")
 app.add_typer(impressions.app, name="impressions")
 app.add_typer(archive.app, name="archive")

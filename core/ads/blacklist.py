@@ -9,10 +9,14 @@ from typing import Any
 
 from config.clock import now
 from config.settings import get_settings
-from models import blacklist, conflicts
+from models import audit, blacklist, conflicts
+from models.audit import ActorKind
+from models.database import db
 from models.fields import instant
 
 BATCH = 5000
+SHORTEST_PREFIX = {4: 8, 6: 19}
+"""Networks wider than the widest that one owner has are listed by mistake, and would refuse half the world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,27 @@ def clean() -> int:
 
 
 def block(net: str, *, note: str, by: str, expires_at: datetime | None = None) -> str:
-    """List a network by hand; without `expires_at` for ever. Its canonical text; raises ValueError for no network."""
-    canonical = network(net)
-    blacklist.put(canonical, "", now(), expires_at, note, by)
+    """List a network by hand; without `expires_at` for ever. Its canonical text.
+
+    Raises ValueError for what is no network, or one so wide that it can only be a mistake.
+    """
+    canonical = listable(net)
+    with db.atomic():
+        blacklist.put(canonical, "", now(), expires_at, note, by)
+        _record("blacklist.add", canonical, "", by, note, after={"expires_at": str(expires_at or "never")})
     return canonical
 
 
-def unblock(net: str, *, visitor_id: str = "") -> Listed | None:
-    """Take an entry off; what it was, so that the caller can record who did it and why. None if there was none."""
-    row = blacklist.take(network(net), visitor_id)
-    return _listed(row) if row else None
+def unblock(net: str, *, by: str, reason: str, visitor_id: str = "") -> Listed | None:
+    """Take an entry off, with its row in the audit log; what it was. None if there was none."""
+    with db.atomic():
+        row = blacklist.take(network(net), visitor_id)
+        if row is None:
+            return None
+        gone = _listed(row)
+        before = {"reason_code": gone.reason_code, "source": gone.source, "hits": gone.hits}
+        _record("blacklist.remove", gone.net, visitor_id, by, reason, before=before)
+    return gone
 
 
 def listed(net: str | None = None, *, limit: int = 100) -> list[Listed]:
@@ -61,6 +76,22 @@ def listed(net: str | None = None, *, limit: int = 100) -> list[Listed]:
 def network(text: str) -> str:
     """The canonical text of a network or a bare address; raises ValueError."""
     return str(ip_network(text.strip(), strict=False))
+
+
+def listable(text: str) -> str:
+    """The canonical text of a network that may be listed by hand; raises ValueError."""
+    net = network(text)
+    wanted = ip_network(net)
+    least = SHORTEST_PREFIX[wanted.version]
+    if wanted.prefixlen < least:
+        raise ValueError(f"{net} is too wide to be listed; at least /{least}")
+    return net
+
+
+def _record(action: str, net: str, visitor_id: str, by: str, reason: str, **facts: dict[str, Any]) -> None:
+    # the cookie of a visitor stays out of the log; that there is one is enough
+    whose = f"network:{net}" + (":visitor" if visitor_id else "")
+    audit.record(actor_kind=ActorKind.USER, actor=by, action=action, object=whose, reason=reason, **facts)
 
 
 def _listed(row: tuple[Any, ...]) -> Listed:

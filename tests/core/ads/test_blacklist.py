@@ -72,10 +72,10 @@ def test_an_entry_that_has_run_out_refuses_nobody_even_before_it_is_cleaned(stag
 
 def test_unblocking_takes_the_entry_off_and_says_what_it_was(stage: Stage) -> None:
     local(*[stage.click(number, at=number * SECOND) for number in range(4)])
-    was = blacklist.unblock(IP)
+    was = blacklist.unblock(IP, by="anna", reason="mistake")
     assert was is not None
     assert (was.net, was.reason_code, was.source) == (f"{IP}/32", "over_limit_day", "auto")
-    assert (blacklist.listed(), blacklist.unblock(IP)) == ([], None)
+    assert (blacklist.listed(), blacklist.unblock(IP, by="anna", reason="mistake")) == ([], None)
 
 
 def test_the_list_can_be_narrowed_to_one_network(stage: Stage) -> None:
