@@ -1,0 +1,256 @@
+"""Payouts with their mail: what is queued with each step, what dies with it, and what happens when many act at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import dramatiq
+import pytest
+import time_machine
+
+from config.clock import now
+from core.ads import payouts as core
+from core.ads import sealing
+from core.ads.payouts import Confirmed, Conflict, Refused
+from core.ads.persons import Person, Role
+from models import audit, ledger
+from models import payouts as rows
+from models.ads import Account
+from models.database import fetch
+from tests.conftest import SettingsEnv
+from tests.core.ads.cashdesk import (
+    ANNA,
+    FRED,
+    UNIT,
+    actions,
+    broken,
+    everything,
+    money,
+    owner,
+    prepare,
+    publisher,
+    reached,
+    waiting,
+    wish,
+)
+from tests.core.ads.test_batches import together
+from worker import actor as actors
+from worker.ads import mail, payouts
+from worker.broker import load_actors, make_broker
+
+
+@pytest.fixture
+def account(database: Any, settings_env: SettingsEnv) -> Iterator[Account]:
+    """A publisher with 500, and a broker that publishes nothing, for what is queued stands beside its cause."""
+    encoder, bound = dramatiq.get_encoder(), list(actors._current)
+    prepare(settings_env)
+    broker = make_broker(settings_env(), "worker")
+    load_actors()
+    yield publisher()
+    broker.close()
+    dramatiq.set_encoder(encoder)
+    actors._current[:] = bound
+
+
+def mails() -> list[tuple[str, str]]:
+    return [(message["template"], message["request_id"]) for message in waiting() if message["task"] == "send_mail"]
+
+
+def test_a_request_queues_the_mail_with_its_sealed_link(account: Account) -> None:
+    created = payouts.create(wish(account), owner(account))
+    (message,) = waiting()
+    assert (message["template"], message["request_id"]) == ("payout_confirm", str(created.public_id))
+    assert created.token not in repr(message)
+    assert sealing.unseal(message["sealed_token"]) == created.token
+    assert payouts.confirm(created.token, "203.0.113.7") is Confirmed.CONFIRMED
+    assert len(waiting()) == 1
+
+
+def test_every_end_of_a_payout_is_mailed_once(account: Account) -> None:
+    paid, declined, cancelled = (reached(publisher(), state) for state in ("agreed", "confirmed", "confirmed"))
+    payouts.pay(paid.public_id, "r", FRED)
+    payouts.decline(declined.public_id, "no", ANNA)
+    payouts.cancel(cancelled.public_id, ANNA)
+    changed = publisher()
+    moved = reached(changed, "confirmed")
+    payouts.change_email(changed.login, "new@pub.example", ANNA)
+    payouts.change_email(changed.login, "new@pub.example", ANNA)
+    payouts.change_payout_methods(changed.login, ["cash"], ANNA)
+    assert mails() == [
+        ("payout_paid", str(paid.public_id)),
+        ("payout_declined", str(declined.public_id)),
+        ("payout_cancelled", str(cancelled.public_id)),
+        ("payout_cancelled", str(moved.public_id)),
+    ]
+
+
+def test_check_10_the_task_declines_at_72_hours_with_one_mail(account: Account) -> None:
+    with time_machine.travel(now(), tick=False) as clock:
+        others = [reached(publisher(), state) for state in ("confirmed", "agreed", "paid")]
+        created = payouts.create(wish(account), owner(account))
+        clock.shift(timedelta(hours=71, minutes=59))
+        assert payouts.decline_unconfirmed_moneyout_requests() == 0
+        clock.shift(timedelta(minutes=1))
+        assert payouts.decline_unconfirmed_moneyout_requests() == 1
+        assert payouts.decline_unconfirmed_moneyout_requests() == 0
+        assert payouts.confirm(created.token, None) is Confirmed.EXPIRED
+    assert mails()[1:] == [("payout_expired", str(created.public_id))]
+    assert core.get(created.public_id).state == "declined"
+    assert [core.get(payout.public_id) for payout in others] == others
+    assert money(account) == (500, 0)
+    assert broken() == {}
+
+
+def test_more_than_a_batch_is_declined_in_one_run(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core.expire, "__defaults__", (2,))
+    with time_machine.travel(now(), tick=False) as clock:
+        for _ in range(5):
+            core.create(wish(each := publisher()), owner(each))
+        clock.shift(timedelta(hours=72))
+        assert payouts.decline_unconfirmed_moneyout_requests() == 5
+    assert len(set(mails())) == 5
+    assert broken() == {}
+
+
+STEPS: dict[str, Callable[[Any, Account], object]] = {
+    "create": lambda payout, account: payouts.create(wish(account), owner(account)),
+    "confirm": lambda payout, account: payouts.confirm(payout.token, None),
+    "cancel": lambda payout, account: payouts.cancel(payout.public_id, ANNA),
+    "agree": lambda payout, account: payouts.agree(payout.public_id, ANNA),
+    "decline": lambda payout, account: payouts.decline(payout.public_id, "no", ANNA),
+    "pay": lambda payout, account: payouts.pay(payout.public_id, "r", FRED),
+    "expire": lambda payout, account: payouts.decline_unconfirmed_moneyout_requests(),
+    "change_email": lambda payout, account: payouts.change_email(account.login, "n@pub.example", ANNA),
+}
+DEATHS = [
+    ("create", "audit.record_all"), ("create", "rows.insert"), ("create", "ledger.add"), ("create", "send"),
+    ("confirm", "audit.record_all"), ("confirm", "rows.move"),
+    ("cancel", "audit.record_all"), ("cancel", "rows.move"), ("cancel", "ledger.add"), ("cancel", "send"),
+    ("agree", "audit.record_all"), ("agree", "rows.move"),
+    ("decline", "audit.record_all"), ("decline", "rows.move"), ("decline", "ledger.add"), ("decline", "send"),
+    ("pay", "audit.record_all"), ("pay", "rows.move"), ("pay", "ledger.add"), ("pay", "send"),
+    ("expire", "audit.record_all"), ("expire", "rows.expire"), ("expire", "ledger.add"), ("expire", "send"),
+    ("change_email", "audit.record_all"), ("change_email", "rows.move"), ("change_email", "ledger.add"),
+    ("change_email", "send"),
+]  # fmt: skip
+BEFORE = {"pay": "agreed", "agree": "confirmed", "decline": "confirmed", "cancel": "confirmed"}
+HOLDERS: dict[str, Any] = {"audit": audit, "rows": rows, "ledger": ledger}
+
+
+@pytest.mark.parametrize(("step", "last"), DEATHS)
+def test_a_death_at_any_step_changes_nothing_and_the_step_can_be_taken_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch, step: str, last: str
+) -> None:
+    with time_machine.travel(now(), tick=False) as clock:
+        payout: Any = None
+        if step in ("confirm", "expire", "change_email"):
+            payout = core.create(wish(account), owner(account))
+        elif step != "create":
+            payout = reached(account, BEFORE[step])
+        clock.shift(timedelta(hours=72) if step == "expire" else timedelta(hours=1))
+        before = everything()
+        with monkeypatch.context() as patched:
+            _die_after(patched, last)
+            with pytest.raises(SystemExit):
+                STEPS[step](payout, account)
+        assert everything() == before
+        STEPS[step](payout, account)
+    assert everything() != before
+    assert broken() == {}
+
+
+def _die_after(patched: pytest.MonkeyPatch, last: str) -> None:
+    """Let the step do its work, and the process end right behind it."""
+    holder, _, name = last.rpartition(".")
+    owner_of: Any = HOLDERS.get(holder, mail.send_mail)
+    done = getattr(owner_of, name)
+
+    def work(*arguments: Any, **named: Any) -> None:
+        done(*arguments, **named)
+        raise SystemExit
+
+    patched.setattr(owner_of, name, work)
+
+
+def outcomes(works: Sequence[Callable[[], object]]) -> list[str]:
+    """What became of each of several that act at once."""
+    found: list[str] = []
+
+    def tried(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except (Conflict, Refused) as error:
+            found.append(type(error).__name__)
+        else:
+            found.append("done")
+
+    together([lambda work=work: tried(work) for work in works])  # type: ignore[misc]
+    return sorted(found)
+
+
+def test_twenty_requests_at_once_on_one_balance_hold_it_once(account: Account) -> None:
+    works = [lambda: payouts.create(wish(account), owner(account))] * 20
+    assert outcomes(works) == ["Refused"] * 19 + ["done"]
+    assert money(account) == (380, 120)
+    assert len(mails()) == 1
+    assert broken() == {}
+
+
+def test_requests_of_many_accounts_at_once_all_succeed(account: Account) -> None:
+    owners = [publisher() for _ in range(12)]
+    works = [lambda each=each: payouts.create(wish(each), owner(each)) for each in owners]
+    assert outcomes(works) == ["done"] * 12
+    assert len(mails()) == 12
+    assert broken() == {}
+
+
+def test_of_many_who_agree_at_once_one_does(account: Account) -> None:
+    payout = reached(account, "confirmed")
+    works = [lambda: payouts.agree(payout.public_id, ANNA)] * 8
+    assert outcomes(works) == ["Conflict"] * 7 + ["done"]
+    assert actions(payout.public_id).count("payout.agree") == 1
+
+
+def test_of_payments_declines_and_a_changed_address_at_once_one_wins(account: Account) -> None:
+    payout = reached(account, "agreed")
+    payers = [Person(f"fred-{number}", Role.FINANCE) for number in range(4)]
+    works: list[Callable[[], object]] = [
+        lambda payer=payer: payouts.pay(payout.public_id, "r", payer)  # type: ignore[misc]
+        for payer in payers
+    ]
+    works += [lambda: payouts.decline(payout.public_id, "no", ANNA)] * 4
+    works.append(lambda: payouts.change_email(account.login, "new@pub.example", ANNA))
+    found = outcomes(works)
+    # the address changes in any case, and cancels what it still finds open
+    assert found.count("done") in (1, 2)
+    assert len(mails()) == 1
+    ended = core.get(payout.public_id).state
+    assert money(account) == ((380, 0) if ended == "paid" else (500, 0))
+    assert broken() == {}
+
+
+def test_the_confirmation_and_the_end_of_its_time_never_both_happen(account: Account) -> None:
+    with time_machine.travel(now(), tick=False) as clock:
+        created = [core.create(wish(each := publisher()), owner(each)) for _ in range(6)]
+        clock.shift(timedelta(hours=72) - timedelta(seconds=1))
+        confirmations: list[Callable[[], object]] = [
+            lambda token=each.token: payouts.confirm(token, None)  # type: ignore[misc]
+            for each in created
+        ]
+        clock.shift(timedelta(seconds=1))
+        outcomes([*confirmations, payouts.decline_unconfirmed_moneyout_requests] * 2)
+    assert {core.get(each.public_id).state.value for each in created} == {"declined"}
+    assert len(mails()) == 6
+    assert broken() == {}
+
+
+def test_earnings_booked_meanwhile_do_not_wait_for_a_payout_nor_stop_it(account: Account) -> None:
+    from tests.core.ads.cashdesk import earn
+
+    others = [publisher(0) for _ in range(4)]
+    works: list[Callable[[], object]] = [lambda: payouts.create(wish(account), owner(account))]
+    works += [lambda each=each: earn(each, UNIT) for each in others]  # type: ignore[misc]
+    assert outcomes(works) == ["done"] * 5
+    assert fetch("select count(*) from ledger_entry") == [(6,)]
