@@ -66,7 +66,7 @@ def replay(
         return show_json(found, schema="clicks.replay/1")
     _print_codes(codes)
     print(f"{count} click(s) {'sent' if sent else 'match'}")
-    return print(f"{late} more are too old: correct them by an adjustment") if late else None
+    return print(f"{late} more are of archived days: correct them by an adjustment") if late else None
 
 
 def dismiss(

@@ -66,7 +66,7 @@ def explain(
         wanted = wanted or latest()
         found = explain_click(wanted) if wanted else None
     if found is None:
-        cause = "it is still in a queue or the spool, was never accepted, or its day has left the live tables"
+        cause = "it is still in a queue or the spool, was never accepted, or has been purged"
         raise CommandError(f"no click {wanted or ''} is stored", cause=cause, hint="signalbox doctor")
     return show_json(record(found), schema="clicks.explain/1") if as_json else print("\n".join(lines(found)))
 

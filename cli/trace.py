@@ -23,6 +23,7 @@ def _headline(found: Explanation) -> str:
     code = f" {found.code}" if found.code else ""
     number = f" ({found.number})" if found.number else ""
     head = f"click {found.click_id}  {found.verdict.value.upper()}{code}{number}  {found.clicked_at:%Y-%m-%d %H:%M:%SZ}"
+    head += "  archived" if found.archived else ""
     if found.publisher_cost is None or found.network_income is None:
         return head
     return f"{head}  publisher +{decimal_text(found.publisher_cost)}  network +{decimal_text(found.network_income)}"

@@ -10,6 +10,7 @@ from typing import Any
 from models import bulk
 from models.database import db, fetch, is_postgres
 from models.fields import bind
+from models.fields import day as as_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,15 @@ class ErrorFilter:
     last_day: date | None = None
     informer_id: int | None = None
 
-    def days(self, oldest: date, newest: date) -> tuple[date, date]:
-        """The first and last day of clicks that are meant, within bounds."""
-        return max(self.first_day or oldest, oldest), min(self.last_day or newest, newest)
-
 
 _MATCHING = """
 from click_error
 where state in ('open', 'unknown')
     and (%s or click_id {in:uuid}) and (%s or code = %s) and (%s or campaign_id = %s) and (%s or informer_id = %s)
     and (%s or created_at >= {instant}) and (%s or created_at < {instant})
-    and click_day >= %s and click_day <= %s
+    and (%s or click_day {in:day}) and click_day >= %s and click_day <= %s
 """
+_OPEN_DAYS = "select distinct click_day from click_error where state in ('open', 'unknown') order by click_day"
 _CHOOSE = "select click_day, click_id, payload" + _MATCHING + "order by click_day, click_id limit %s"
 _BY_CODE = "select code, count(*)" + _MATCHING + "group by code order by count(*) desc, code"
 _KEYS = bulk.Rows("day day, id uuid")
@@ -59,10 +57,15 @@ order by campaign_id
 """
 
 
-def take_for_replay(wanted: ErrorFilter, oldest: date, newest: date, limit: int, by: str) -> list[tuple[Any, ...]]:
-    """Move up to `limit` matching faults to `retry` in one transaction; (day, id, payload) of each."""
+def open_days() -> list[date]:
+    """UTC days of clicks of which there are open faults, oldest first."""
+    return [as_day(day) for (day,) in fetch(_OPEN_DAYS)]
+
+
+def take_for_replay(wanted: ErrorFilter, days: Sequence[date], limit: int, by: str) -> list[tuple[Any, ...]]:
+    """Move up to `limit` matching faults of these days to `retry` in one transaction; (day, id, payload) of each."""
     with db.atomic():
-        found = _choose(wanted, oldest, newest, limit)
+        found = _choose(wanted, days, limit)
         if found:
             keys = [row[:2] for row in found]
             _KEYS.run(_TO_RETRY, keys, before=(by,))
@@ -70,23 +73,23 @@ def take_for_replay(wanted: ErrorFilter, oldest: date, newest: date, limit: int,
     return found
 
 
-def open_by_code(wanted: ErrorFilter, oldest: date, newest: date) -> dict[str, int]:
-    """Matching faults of these days by code, the most frequent first."""
-    return {code: int(count) for code, count in bulk.read(_BY_CODE, _conditions(wanted, oldest, newest))}
+def open_by_code(wanted: ErrorFilter, days: Sequence[date] | None = None) -> dict[str, int]:
+    """Matching faults of these days, or of all, by code, the most frequent first."""
+    return {code: int(count) for code, count in bulk.read(_BY_CODE, _conditions(wanted, days))}
 
 
 def dismiss_some(wanted: ErrorFilter, limit: int, at: datetime, by: str) -> int:
     """Settle up to `limit` matching faults of any day that nobody will replay, in the caller's transaction."""
-    found = _choose(wanted, date.min, date.max, limit)
+    found = _choose(wanted, None, limit)
     return dismiss([row[:2] for row in found], at, by) if found else 0
 
 
-def _choose(wanted: ErrorFilter, oldest: date, newest: date, limit: int) -> list[tuple[Any, ...]]:
+def _choose(wanted: ErrorFilter, days: Sequence[date] | None, limit: int) -> list[tuple[Any, ...]]:
     locking = " for update skip locked" if is_postgres() else ""
-    return bulk.read(_CHOOSE + locking, (*_conditions(wanted, oldest, newest), limit))
+    return bulk.read(_CHOOSE + locking, (*_conditions(wanted, days), limit))
 
 
-def _conditions(wanted: ErrorFilter, oldest: date, newest: date) -> tuple[Any, ...]:
+def _conditions(wanted: ErrorFilter, days: Sequence[date] | None) -> tuple[Any, ...]:
     since, until = wanted.since and bind(wanted.since), wanted.until and bind(wanted.until)
     return (
         *(not wanted.click_ids, bulk.among(wanted.click_ids)),
@@ -95,7 +98,8 @@ def _conditions(wanted: ErrorFilter, oldest: date, newest: date) -> tuple[Any, .
         *(wanted.informer_id is None, wanted.informer_id),
         *(since is None, since),
         *(until is None, until),
-        *map(bind, wanted.days(oldest, newest)),
+        *(days is None, bulk.among(days or ())),
+        *map(bind, (wanted.first_day or date.min, wanted.last_day or date.max)),
     )
 
 

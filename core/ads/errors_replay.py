@@ -9,37 +9,43 @@ from typing import Any
 import orjson
 
 from config.clock import now, today
-from models import audit, click_errors
+from config.settings import get_settings
+from models import archive, audit, click_errors
+from models.archive import ArchiveState
 from models.audit import ActorKind
 from models.click_errors import ErrorFilter
 from models.database import db
 
-OLDEST = timedelta(days=60)
-"""Older days may be archived; their money is corrected by an adjustment instead."""
 BATCH = 100
 DISMISSED_AT_ONCE = 5000
-DAY = timedelta(days=1)
 
 
 def take(wanted: ErrorFilter, *, by: str = "replay", limit: int = BATCH) -> list[dict[str, Any]]:
     """Mark up to `limit` open faults as being replayed; their click messages, to be sent in the same transaction."""
-    rows = click_errors.take_for_replay(wanted, today() - OLDEST, today() + DAY, limit, by)
+    rows = click_errors.take_for_replay(wanted, _days(live=True), limit, by)
     return [_body(payload) for _, _, payload in rows]
 
 
 def matching(wanted: ErrorFilter) -> dict[str, int]:
     """How many open faults a replay would take, by code."""
-    return click_errors.open_by_code(wanted, today() - OLDEST, today() + DAY)
+    return click_errors.open_by_code(wanted, _days(live=True))
 
 
 def refused(wanted: ErrorFilter) -> int:
-    """How many matching faults are too old to be replayed."""
-    return sum(click_errors.open_by_code(wanted, date.min, today() - OLDEST - DAY).values())
+    """How many matching faults cannot be replayed: their day is archived or may be any moment."""
+    return sum(click_errors.open_by_code(wanted, _days(live=False)).values())
+
+
+def _days(*, live: bool) -> list[date]:
+    """Days with open faults whose clicks are here to stay, also because they were brought back; or the other ones."""
+    oldest = today() - timedelta(days=get_settings().archive_after_days)
+    away, back = archive.days_in("click", archive.AWAY), archive.days_in("click", (ArchiveState.RESTORED,))
+    return [day for day in click_errors.open_days() if ((day >= oldest and day not in away) or day in back) == live]
 
 
 def dismissible(wanted: ErrorFilter) -> dict[str, int]:
     """How many open faults of any age match, by code."""
-    return click_errors.open_by_code(wanted, date.min, date.max)
+    return click_errors.open_by_code(wanted)
 
 
 def dismiss(wanted: ErrorFilter, reason: str, by: str) -> int:

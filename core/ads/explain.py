@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -36,7 +36,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A click's verdict and steps; `code` is the reason or fault, money in micro-units."""
+    """A click's verdict and steps; `code` is the reason or fault, money in micro-units; `archived`: no longer live."""
 
     click_id: UUID
     verdict: Verdict
@@ -46,6 +46,7 @@ class Explanation:
     publisher_cost: int | None
     network_income: int | None
     steps: tuple[Step, ...]
+    archived: bool = False
 
 
 _STEPS = ("blacklist", "same address", "link age", "limit", "AdLoad", "record")
@@ -62,6 +63,11 @@ _LIMIT = 3
 def explain(click_id: UUID) -> Explanation | None:
     """The explanation of a click; None when nothing is stored under this id."""
     trace = click_trace.find(click_id)
+    found = _explained(click_id, trace)
+    return replace(found, archived=True) if found and trace.archived else found
+
+
+def _explained(click_id: UUID, trace: Trace) -> Explanation | None:
     if trace.rejected:
         return _rejected(click_id, trace)
     if trace.click and trace.click.state != "void":

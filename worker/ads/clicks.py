@@ -93,7 +93,7 @@ def replay_click_errors(
     times = _instant(since), _instant(until), _day(first_day), _day(last_day)
     wanted = ErrorFilter(tuple(click_ids or ()), code, campaign_id, *times, informer_id)
     if refused := errors_replay.refused(wanted):
-        log.warning("click_replay_refused", clicks=refused, reason="the day may be archived; use an adjustment")
+        log.warning("click_replay_refused", clicks=refused, reason="the day is past its time; use an adjustment")
     total = 0
     while count := _replay_some(wanted, by, rate, total):
         total += count

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from core.ads import archive
+from core.ads import archive, explain
 from models.archive import KEYS
 from models.database import execute, fetch
 from tests.conftest import SettingsEnv
@@ -111,6 +113,21 @@ def test_where_days_are_local_the_clicks_leave_a_day_after_the_statistics(
     assert [turn.refusal for turn in turns] == [None] * len(turns)
     assert present("stats_daily") == set()
     assert present("click") <= {str(days_ago(62))}
+
+
+def test_a_click_in_the_archive_is_explained_and_said_to_be_there(database: Any) -> None:
+    old_days.make(61, 60)
+    before = explain.explain(UUID(old_days.click_id(days_ago(61), 0)))
+    run()
+    after = explain.explain(UUID(old_days.click_id(days_ago(61), 0)))
+    assert before
+    assert after == replace(before, archived=True)
+    live = explain.explain(UUID(old_days.click_id(days_ago(60), 0)))
+    assert live
+    assert not live.archived
+    fault = explain.explain(UUID(old_days.click_id(days_ago(61), 1000)))
+    assert fault
+    assert fault.verdict == explain.Verdict.ERROR
 
 
 def test_purged_days_are_gone_for_good_but_remembered(database: Any, settings_env: SettingsEnv) -> None:

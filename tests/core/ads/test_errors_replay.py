@@ -15,6 +15,8 @@ from core.ads.local_adload import LocalAdLoad
 from integrations.adload.port import ChargeStatus, OutcomeCode
 from models.ads import Click, ClickPrice, Offer
 from models.click_errors import ErrorFilter
+from models.database import execute
+from models.fields import bind
 from tests.core.ads.stage import DAY, SECOND, Answering, Stage, build, fault, fixed_price, local, outcomes, stored
 
 ALL = ErrorFilter()
@@ -128,3 +130,17 @@ def test_faults_of_days_that_may_be_archived_are_refused_and_counted(stage: Stag
     admit([stage.click()], NO_FUNDS)
     with time_machine.travel(now() + 62 * DAY, tick=False):
         assert (errors_replay.take(ALL), errors_replay.refused(ALL)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("state", "days", "taken"),
+    [("moving", 3, 0), ("archived", 3, 0), ("purged", 3, 0), ("restored", 3, 1), ("restored", 62, 1)],
+)
+def test_faults_of_an_archived_day_are_refused_and_those_of_a_restored_one_are_taken(
+    stage: Stage, state: str, days: int, taken: int
+) -> None:
+    admit([stage.click()], NO_FUNDS)
+    query = "insert into archived_day (day, name, state, row_count, archived_at) values (%s, 'click', %s, 1, %s)"
+    execute(query, (bind(now().date()), state, bind(now())))
+    with time_machine.travel(now() + days * DAY, tick=False):
+        assert (len(errors_replay.take(ALL)), errors_replay.refused(ALL)) == (taken, 1 - taken)
