@@ -82,11 +82,11 @@ def test_a_publisher_is_active_by_impressions_or_a_unique_click_a_site_by_any_cl
 
 def test_a_manager_has_the_sums_of_his_publishers(books: Books) -> None:
     made.click(books, NOON, informer=0)
-    made.click(books, NOON, informer=2)
+    made.click(books, NOON, informer=1)
     made.click(books, NOON, informer=3, is_unique=False)
     compute()
     query = "select manager_id, advertiser_cost, partner_cost, accounts_total, accounts_active from manager_day"
-    assert fetch(query + " where day = %s", (bind(TODAY),)) == [(books.manager, 100_000, 60_000, 2, 2)]
+    assert fetch(query + " where day = %s", (bind(TODAY),)) == [(books.manager, 100_000, 60_000, 2, 1)]
 
 
 def test_a_click_belongs_to_the_publisher_of_its_time_when_the_informer_changes_hands(books: Books) -> None:
@@ -94,6 +94,17 @@ def test_a_click_belongs_to_the_publisher_of_its_time_when_the_informer_changes_
     execute("update informer set account_id = %s where id = %s", (books.accounts[1], books.informers[0]))
     compute()
     assert made.booked(TODAY) == {books.accounts[0]: 30_000}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/Los_Angeles"])
+def test_a_click_at_midnight_belongs_to_the_day_that_begins(books: Books, settings_env: SettingsEnv, zone: str) -> None:
+    settings_env(LOCAL_TIMEZONE=zone)
+    midnight = statistics.span_of(TODAY, zone).start
+    made.click(books, midnight)
+    made.click(books, midnight - timedelta(microseconds=1), offer=1)
+    compute()
+    days = {str(day): offer for day, offer in fetch("select day, offer_id from stats_daily")}
+    assert days == {str(TODAY): books.paid[0], str(TODAY - DAY): books.paid[1]}
 
 
 def test_a_key_whose_clicks_were_taken_back_disappears_at_every_level(books: Books) -> None:
