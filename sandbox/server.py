@@ -16,6 +16,8 @@ from sandbox.adload.tenant import AdLoad
 from sandbox.app import App
 from sandbox.connection import Connection
 from sandbox.journal import Journal
+from sandbox.mail.door import Door
+from sandbox.mail.tenant import Mail
 from sandbox.wire import Request
 from sandbox.world import World
 
@@ -48,18 +50,24 @@ class Sandbox:
         self._latency_ms = latency_ms
         self._token = token
         self.world = World(seed, target)
-        self.url = ""
+        self.url = self.smtp_url = ""
 
     def start(self) -> Self:
         """Listen and serve; raises OSError when the port is taken or the journal cannot be opened."""
         self._journal = Journal(self._journal_file)
         listener = self._listen()
+        doorstep = socket.create_server((LOOPBACK, 0), backlog=128)
+        self.smtp_url = f"smtp://{LOOPBACK}:{doorstep.getsockname()[1]}"
         self.url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-        self._app = App(self.world, [AdLoad(self.world, self._token)], self._journal, self._latency_ms)
+        mail = Mail(self.world)
+        self._app = App(self.world, [AdLoad(self.world, self._token), mail], self._journal, self._latency_ms)
         self._live: set[Connection] = set()
+        self._doors: set[Door] = set()
         self._loop = asyncio.new_event_loop()
         serving = self._loop.create_server(lambda: Connection(self._app, self._live), sock=listener)
         self._server = self._loop.run_until_complete(serving)
+        opening = self._loop.create_server(lambda: Door(mail, self._journal, self._doors), sock=doorstep)
+        self._mail_server = self._loop.run_until_complete(opening)
         self._thread = Thread(target=self._loop.run_forever, name="sandbox", daemon=True)
         self._thread.start()
         return self
@@ -81,8 +89,11 @@ class Sandbox:
 
     async def _shut(self) -> None:
         self._server.close()
+        self._mail_server.close()
         for connection in list(self._live):
             connection.abort()
+        for door in list(self._doors):
+            door.abort()
         # An aborted connection is lost, and its task cancelled, in the following turns of the loop.
         for _ in range(3):
             await asyncio.sleep(0)
@@ -102,6 +113,7 @@ class Sandbox:
         return {
             "http": self.url,
             "control": f"{self.url}/_sandbox",
+            "smtp": self.smtp_url,
             "adload": self.adload_url,
             "adload_rpc": f"{self.adload_url}/rpc",
             "target": self.world.target,
@@ -144,6 +156,11 @@ class Sandbox:
         """AdLoad's charges, oldest first."""
         charges: list[dict[str, Any]] = self.control("GET", "adload/ledger")["charges"]
         return charges
+
+    def letters(self) -> list[dict[str, Any]]:
+        """Mail that was delivered, oldest first."""
+        found: list[dict[str, Any]] = self.control("GET", "mail/letters")["letters"]
+        return found
 
     def reset(self) -> None:
         """State, fault rules, clock and journal as after the start."""
