@@ -10,14 +10,10 @@ from typing import Any
 from models.database import db, execute, fetch, is_postgres
 from models.fields import bind
 from models.period import Period
+from models.reading import at_leisure
 from models.stats_sql import UPPER
 
 PIECE = 2000
-_PATIENCE = (
-    "set local statement_timeout = '10min'",
-    # whoever reads the other end of a pipe may be slow
-    "set local idle_in_transaction_session_timeout = '10min'",
-)
 
 
 class Kind(StrEnum):
@@ -143,9 +139,7 @@ def _pieces(statement: str, params: Sequence[Any]) -> Iterator[Sequence[Sequence
 
 def _from_cursor(statement: str, params: Sequence[Any]) -> Iterator[Sequence[Sequence[Any]]]:
     """The rows stay on the server: an ordinary cursor of the driver would fetch all of them at once."""
-    with db.atomic():
-        for setting in _PATIENCE:
-            execute(setting)
+    with at_leisure():
         execute("declare export no scroll cursor for " + statement, params)
         while piece := fetch(f"fetch forward {PIECE} from export"):
             yield piece

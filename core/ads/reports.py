@@ -14,6 +14,7 @@ from config.settings import get_settings
 from core.ads import days
 from core.ads.measures import derived
 from models import stats_read
+from models.reading import at_leisure
 from models.stats_read import Line
 from models.stats_sql import UPPER
 
@@ -96,10 +97,11 @@ def report(by: By, first: date, last: date, login: str | None = None) -> Report:
     """The statistics of a period; raises LookupError for an unknown login, ValueError where one makes no sense."""
     if login and by is By.MANAGER:
         raise ValueError("managers have no figures by account")
-    account_id = stats_read.account_of(login) if login else None
-    lines = _lines(by, first, last, account_id)
-    refreshed_at, zones = stats_read.freshness(first, last)
-    archived = stats_read.archived("stats_daily", first, last) if by is By.OFFER else []
+    with at_leisure():
+        account_id = stats_read.account_of(login) if login else None
+        lines = _lines(by, first, last, account_id)
+        refreshed_at, zones = stats_read.freshness(first, last)
+        archived = stats_read.archived("stats_daily", first, last) if by is By.OFFER else []
     rows = [_row(by, line) for line in lines]
     return Report(by, first, last, rows, _total(by, lines), refreshed_at, zones, archived)
 

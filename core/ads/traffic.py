@@ -10,6 +10,7 @@ from core.ads.clicks import Flag
 from core.ads.measures import basis_points
 from core.ads.outcomes import Reason
 from models import stats_read, traffic
+from models.reading import at_leisure
 from models.traffic import MOST, Recorded, Refused
 
 ENOUGH_CLICKS = 20
@@ -76,12 +77,13 @@ def report(first: date, last: date, login: str | None = None) -> list[Traffic]:
 
     Raises LookupError for an unknown login.
     """
-    account_id = stats_read.account_of(login) if login else None
     period = periods.stored(first, last)
-    recorded = traffic.recorded(period, account_id, _SIGNS)
-    refused = traffic.refused(period, account_id, _SIGNS)
-    actors = traffic.actors(period, account_id)
-    names = traffic.names(recorded.keys() | refused.keys())
+    with at_leisure():
+        account_id = stats_read.account_of(login) if login else None
+        recorded = traffic.recorded(period, account_id, _SIGNS)
+        refused = traffic.refused(period, account_id, _SIGNS)
+        actors = traffic.actors(period, account_id)
+        names = traffic.names(recorded.keys() | refused.keys())
     found = [
         _traffic(
             key,

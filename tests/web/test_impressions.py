@@ -99,6 +99,11 @@ def test_a_body_above_a_mebibyte_is_refused_unread(client: TestClient) -> None:
     assert post(client, {"day": "x" * 2**20}).status_code == 413
 
 
+def test_a_body_of_unknown_length_is_refused(client: TestClient) -> None:
+    answer = client.simulate_post("/impressions", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 411
+
+
 def test_a_database_that_is_down_means_come_again_later(
     client: TestClient, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
