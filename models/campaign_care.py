@@ -35,7 +35,7 @@ where o.active and c.status = 'stop' order by c.id limit %s
 """
 _REMEMBER_POSTGRES = """
 update campaign set settings = jsonb_set(settings, array['_retired_offers'],
-    (select jsonb_agg(kept.id order by kept.id) from (
+    (select coalesce(jsonb_agg(kept.id order by kept.id), '[]') from (
         select cast(cast(value as text) as bigint) as id
         from jsonb_array_elements(coalesce(settings -> '_retired_offers', '[]'))
         union select offer.id from offer where offer.campaign_id = campaign.id and offer.active) as kept))
