@@ -34,11 +34,11 @@ _SETTLE_SECONDS = 10.0
 def run_demo(*, seed: int, speed: float, visits: int | None, port: int, redirect_port: int) -> int:
     """Tell the story until Ctrl-C, or for so many visits, then print what became of them."""
     with _stage() as folder, Sandbox(port=0, seed=seed) as sandbox:
-        _settings(folder, sandbox.adload_url, redirect_port)
+        _settings(folder, sandbox, port, redirect_port)
         with embedded(get_settings(), port=port, redirect_port=redirect_port):
             world = build(Random(seed))  # noqa: S311  the demo's dice
             _stock_adload(sandbox, world)
-            _introduce(world)
+            _introduce(world, sandbox)
             _play(Cast(world, Random(seed)), speed, visits)  # noqa: S311
     return int(ExitCode.OK)
 
@@ -56,7 +56,7 @@ def _stage() -> Iterator[Path]:
         yield FOLDER
 
 
-def _settings(folder: Path, adload_url: str, redirect_port: int) -> None:
+def _settings(folder: Path, sandbox: Sandbox, port: int, redirect_port: int) -> None:
     """The demo's settings, for this process and, in a file, for commands in another terminal."""
     values = {
         "sqlite_path": folder / "data" / "demo.sqlite3",
@@ -67,7 +67,10 @@ def _settings(folder: Path, adload_url: str, redirect_port: int) -> None:
         "trusted_proxies": "127.0.0.1",
         "public_url": f"http://127.0.0.1:{redirect_port}",
         "adload_driver": "http",
-        "adload_url": adload_url,
+        "adload_url": sandbox.adload_url,
+        "web_url": f"http://127.0.0.1:{port}",
+        "smtp_url": sandbox.smtp_url,
+        "data_keys": f"1:{secrets.token_hex(32)}",
         "log_level": "ERROR",
         "database_url": "",
         "rabbitmq_url": "",
@@ -87,13 +90,14 @@ def _stock_adload(sandbox: Sandbox, world: World) -> None:
         sandbox.edit("adload", str(guid), title=ads[0].campaign, offers=offers, stopped=ads[0].campaign == STOPPED)
 
 
-def _introduce(world: World) -> None:
+def _introduce(world: World, sandbox: Sandbox) -> None:
     ad = world.paid()[0]
     page = "https://gazette.example/"
     link = issue_click_link(ad.offer_id, world.informers[0], "127.0.0.1", page, now(), destination=ad.url)
     command = f"{sys.argv[0]} --env-file {FOLDER}/data/env clicks explain last"
     say("\nA demo: made-up advertisers, publishers and visitors; nothing leaves this machine. Ctrl-C ends it.\n")
     say(f"Follow a link yourself:\n  curl -si '{link}'\nand ask what became of it, in another terminal:\n  {command}\n")
+    say(f"Mail to publishers lands in a mailbox here:\n  curl -s {sandbox.url}/mail/letters\n")
 
 
 def _play(cast: Cast, speed: float, visits: int | None) -> None:

@@ -65,7 +65,9 @@ def _guid(random: Random) -> UUID:
 
 
 def _publisher(random: Random, login: str, host: str) -> int:
-    account = Account.create(guid=_guid(random), login=login, kind="user", currency="USD", created_at=now())
+    account = Account.create(
+        guid=_guid(random), login=login, kind="user", currency="USD", email=f"owner@{host}", created_at=now()
+    )
     site = Site.create(account=account, host=host)
     informer = Informer.create(guid=_guid(random), account=account, site=site, title=f"{login} sidebar")
     ClickPrice.create(
