@@ -17,7 +17,9 @@ from models.database import db, execute, fetch
 from models.fields import bind
 from models.fields import day as as_day
 
-BATCH = 5000
+BATCH = 10_000
+CHECKPOINT_PAGES = 10_000
+"""Batches change the same pages of indexes again and again; this many are written back together."""
 REST = 0.25
 """Rest after a batch, as part of the time it took: others wait for the one write lock."""
 
@@ -39,17 +41,18 @@ _FROM_ARCHIVE = """
 insert into main.{table} ({columns}) select {values} from archive.{table}
 where {day} = %s and ({rest}) > ({marks}) order by {rest} limit %s on conflict do nothing
 """
-# a row that changed after it was copied is not the same, so it stays and is copied again
+# a row that changed after it was copied is not the same, so it stays and is copied again; the cross join makes SQLite
+# begin with the rows that are left to delete, not with all that were copied
 _DELETE_LIVE = """
 delete from main.{table} where ({keys}) in (
-    select {t_keys} from main.{table} as t join archive.{table} as o on {same}
-    where t.{day} = %s and ({t_columns}) is ({o_columns}) limit %s)
+    select {t_keys} from main.{table} as t cross join archive.{table} as o on {same}
+    where t.{day} = %s and ({t_columns}) is ({o_columns}) order by {t_keys} limit %s)
 """
 _DELETE_ARCHIVED = """
 delete from archive.{table} where ({keys}) in (
-    select {t_keys} from archive.{table} as t join main.{table} as o on {same} where t.{day} = %s limit %s)
+    select {t_keys} from archive.{table} as t cross join main.{table} as o on {same}
+    where t.{day} = %s order by {t_keys} limit %s)
 """
-
 _PURGE = """
 delete from {schema}.{table} where ({keys}) in (select {keys} from {schema}.{table} where {day} = %s limit %s)
 """
@@ -93,8 +96,10 @@ def _attached() -> Iterator[None]:
     try:
         fetch("pragma archive.journal_mode = wal")
         execute("pragma archive.synchronous = full")
+        fetch(f"pragma wal_autocheckpoint = {CHECKPOINT_PAGES}")
         yield
     finally:
+        fetch("pragma wal_autocheckpoint = 1000")
         if _is_attached():
             execute("detach database archive")
 
