@@ -10,7 +10,7 @@ import orjson
 
 from config.clock import now
 from config.settings import get_settings
-from models import bulk, invariants_books, invariants_money
+from models import bulk, invariants_books, invariants_kept, invariants_money
 from models.database import is_postgres
 from models.fields import bind
 from models.invariant_check import Check, Found
@@ -235,4 +235,5 @@ CHECKS: tuple[Check, ...] = (
     Check("I20", "poison spreads", "a message kills at most three workers", poison_spreads),
     *invariants_books.CHECKS,
     *invariants_money.CHECKS,
+    *invariants_kept.CHECKS,
 )
