@@ -94,6 +94,13 @@ _SEEN = {
 }
 
 
+_DECIDED = """
+select click_id from click where click_id {in:uuid} and state <> 'void'
+union select click_id from click_rejected where click_id {in:uuid}
+union select click_id from click_error where click_id {in:uuid} and state <> 'retry'
+"""
+
+
 def lock(stripes: Sequence[int]) -> None:
     """Wait for the turn of these stripes, ascending; the transaction holds them. SQLite has one writer anyway."""
     if is_postgres():
@@ -108,6 +115,12 @@ def known(keys: Sequence[tuple[date, str]], *, charges: bool) -> Found:
     members, of_days = bulk.among(ids), bulk.among(days)
     after = (members, of_days, members, of_days, *([members] if charges else []))
     return _KEYS.fetch(_KNOWN[False, charges], keys, after=after)
+
+
+def decided(ids: Iterable[str]) -> set[str]:
+    """Those of the clicks that have ended or are being charged, on whatever day; reads every partition's key."""
+    members = bulk.among(ids)
+    return {str(click_id) for (click_id,) in bulk.read(_DECIDED, (members, members, members))}
 
 
 def offers(ids: Iterable[int]) -> Found:

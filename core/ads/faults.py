@@ -21,9 +21,8 @@ from core.ads.outcomes import Fault, Stage, Tally
 from core.ads.recording import json_text, mark
 from models import click_writes, clicks, conflicts, partitions
 
-OLDEST = timedelta(days=60)
 NEWEST = timedelta(days=1)
-"""Clicks outside this range are not plausible, and no partition is made for them."""
+"""Clicks from further in the future are not plausible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +65,34 @@ def _readable(body: Any) -> Any:
         return body.decode("utf-8", "replace")
 
 
+def oldest(at: datetime) -> datetime:
+    """Clicks from before are not plausible, and their day may be in the archive."""
+    return at - timedelta(days=get_settings().archive_after_days)
+
+
 def split_by_date(clicks: Sequence[ClickMessage], at: datetime) -> tuple[list[ClickMessage], list[Broken]]:
     """Clicks of plausible times, and the others."""
-    oldest, newest = at - OLDEST, at + NEWEST
-    usable = [click for click in clicks if oldest <= click.clicked_at <= newest]
+    first, last = oldest(at), at + NEWEST
+    usable = [click for click in clicks if first <= click.clicked_at <= last]
     if len(usable) == len(clicks):
         return usable, []
-    others = [click for click in clicks if not oldest <= click.clicked_at <= newest]
+    others = [click for click in clicks if not first <= click.clicked_at <= last]
     return usable, [Broken(messages.payload(click), "clicked_at: out of range") for click in others]
 
 
 def store(broken: Sequence[Broken], at: datetime) -> Tally:
-    """Keep broken messages as faults; repeating it changes nothing."""
+    """Keep broken messages as faults, unless their clicks were decided before; repeating it changes nothing."""
     tally = Tally()
     if broken:
-        rows = {row[:2]: row for row in (_row(item, at) for item in broken)}
-        _insert(list(rows.values()), at)
-        tally.add(f"error.{Fault.INTERNAL}", len(broken))
+        rows = {row[1]: row for row in (_row(item, at) for item in broken)}
+        # a click without a usable time is stored under today, which is another day when the message comes again
+        decided = clicks.decided(rows)
+        fresh = [row for click_id, row in rows.items() if click_id not in decided]
+        if fresh:
+            _insert(fresh, at)
+            tally.add(f"error.{Fault.INTERNAL}", len(fresh))
+        if len(fresh) < len(broken):
+            tally.add("duplicate", len(broken) - len(fresh))
     return tally
 
 
@@ -109,14 +119,7 @@ def make_partitions(of_days: Iterable[date]) -> None:
 
 def store_dead(bodies: Sequence[Any], reason: str) -> Tally:
     """Keep the clicks of a message that was given up, unless they were decided after all."""
-    at = now()
-    items = [Broken(body, f"the message was given up: {reason}", Stage.QUEUE) for body in bodies]
-    return store([item for item in items if not _is_decided(item, at)], at)
-
-
-def _is_decided(item: Broken, at: datetime) -> bool:
-    row = _row(item, at)
-    return any(state != "retry" for _, _, state in clicks.known([(row[0], row[1])], charges=False))
+    return store([Broken(body, f"the message was given up: {reason}", Stage.QUEUE) for body in bodies], now())
 
 
 def store_refused(click: ClickMessage, error: Exception) -> tuple[str, str]:
@@ -141,7 +144,7 @@ def _clicked_at(value: object, at: datetime) -> datetime:
         found = datetime.fromisoformat(str(value))
     except ValueError:
         found = None
-    if found is None or found.tzinfo is None or not at - OLDEST <= found <= at + NEWEST:
+    if found is None or found.tzinfo is None or not oldest(at) <= found <= at + NEWEST:
         return at
     return found.astimezone(UTC)
 

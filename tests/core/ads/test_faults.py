@@ -6,14 +6,20 @@ from typing import Any
 
 import msgspec
 import pytest
+import time_machine
 
+from config.clock import now
 from core.ads import clicks as messages
 from core.ads.admission import admit, admit_bodies
+from core.ads.errors_replay import take
 from core.ads.faults import store_dead
 from core.ads.local_adload import LocalAdLoad
+from integrations.adload.port import ChargeStatus, OutcomeCode
 from models.ads import ClickError
+from models.click_errors import ErrorFilter
 from models.database import fetch, is_postgres
-from tests.core.ads.stage import DAY, SECOND, Stage, build, counts, fault, ip, local, outcomes
+from tests.conftest import SettingsEnv
+from tests.core.ads.stage import DAY, SECOND, Answering, Stage, build, counts, fault, ip, local, outcomes
 
 
 @pytest.fixture
@@ -77,3 +83,40 @@ def test_dead_clicks_are_kept_unless_they_were_decided_after_all(stage: Stage) -
     store_dead([messages.payload(decided), messages.payload(lost)], "poison")
     assert outcomes([decided, lost]) == ["done", "error:internal"]
     assert fault(lost).payload == messages.payload(lost)
+
+
+def test_a_click_of_a_day_that_may_be_archived_is_a_fault_whatever_the_archive_keeps(
+    database: Any, settings_env: SettingsEnv
+) -> None:
+    settings_env(ARCHIVE_AFTER_DAYS="40")
+    here = build()
+    old, fresh = (here.click(at=-days * DAY, ip=ip(days)) for days in (41, 39))
+    local(old, fresh)
+    assert outcomes([old, fresh]) == ["error:internal", "done"]
+
+
+def test_a_click_without_a_usable_time_is_one_fault_also_after_midnight(database: Any) -> None:
+    old = build().click(at=-80 * DAY)
+    local(old)
+    with time_machine.travel(now() + DAY, tick=False):
+        local(old, old)
+    assert outcomes([old]) == ["error:internal"]
+
+
+def test_a_counted_click_that_comes_again_when_it_is_too_old_stays_counted(
+    database: Any, settings_env: SettingsEnv
+) -> None:
+    click = build().click(at=-50 * DAY)
+    local(click)
+    settings_env(ARCHIVE_AFTER_DAYS="40")
+    local(click)
+    assert outcomes([click]) == ["done"]
+
+
+def test_a_replayed_click_whose_message_is_given_up_is_open_again(database: Any) -> None:
+    click = build().click()
+    admit([click], Answering(default=(ChargeStatus.REFUSED, OutcomeCode.NO_FUNDS, 0)))
+    bodies = take(ErrorFilter())
+    assert outcomes([click]) == ["error:adload_no_funds:retry+void"]
+    store_dead(bodies, "exhausted")
+    assert outcomes([click]) == ["error:internal+void"]
