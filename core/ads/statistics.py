@@ -59,7 +59,9 @@ def _to_rebuild(settings: Settings, before: date) -> set[date]:
     if not other:
         return set()
     gone = dirty_days.left(other[0] - DAY)
-    return {day for day in other if gone.isdisjoint((day - DAY, day, day + DAY))}
+    live = (day for day in other if gone.isdisjoint((day - DAY, day, day + DAY)))
+    # the hours at an edge may now belong to a neighbour that had no figures at all
+    return {near for day in live for near in (day - DAY, day, day + DAY) if near < before}
 
 
 def refresh_day(day: date, settings: Settings) -> Refreshed:

@@ -15,7 +15,7 @@ from core.ads import statistics
 from core.ads.outcomes import Reason
 from models import stats, stats_sql
 from models.click_writes import mark_days
-from models.database import execute, fetch
+from models.database import db, execute, fetch, statement_timeout_ms
 from models.fields import bind
 from models.partitions import keep_ahead
 from tests.conftest import SettingsEnv
@@ -149,7 +149,6 @@ def test_days_cut_by_another_time_zone_are_computed_again(books: Books, settings
     mark_days([edge.date()], TODAY, now())
     compute()
     settings_env(LOCAL_TIMEZONE="Europe/Berlin")
-    mark_days([edge.date() + DAY], TODAY, now())
     compute()
     assert made.booked(edge.date()) == {}
     assert made.booked(edge.date() + DAY) == {books.accounts[0]: 30_000}
@@ -193,6 +192,15 @@ def test_a_day_reads_the_partitions_it_lies_in_and_no_other(
     plan = str(fetch("explain " + stats_sql.DAILY.gather, (*stats.window(span), span.day)))
     assert sorted(set(re.findall(r"on (click_\d+)", plan))) == [f"click_2026{day}" for day in partitions]
     assert set(re.findall(r"on (impression_daily_\d+)", plan)) == {"impression_daily_20260922"}
+
+
+def test_heavy_statements_have_the_time_of_the_task_unless_a_limit_is_set(postgres_database: Any) -> None:
+    with stats.patiently(), db.atomic():
+        assert fetch("show statement_timeout") == [("25min",)]
+    token = statement_timeout_ms.set(7_000)
+    with stats.patiently(), db.atomic():
+        assert fetch("show statement_timeout") == [("7s",)]
+    statement_timeout_ms.reset(token)
 
 
 def test_a_day_to_come_waits_until_it_has_come(books: Books) -> None:
