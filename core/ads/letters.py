@@ -44,15 +44,15 @@ class Method:
 _WALLET = "The money is in the purse as soon as WebMoney has moved it, usually at once."
 _CARD = "Banks take up to five working days to show it on the card."
 METHODS = {
-    "webmoney_z": Method("WebMoney purse (WMZ)", "purse", _WALLET),
-    "webmoney_r": Method("WebMoney purse (WMR)", "purse", _WALLET),
-    "webmoney_u": Method("WebMoney purse (WMU)", "purse", _WALLET),
-    "card": Method("bank card", "number", _CARD),
-    "card_pb_ua": Method("PrivatBank card in UAH", "number", _CARD),
-    "card_pb_us": Method("PrivatBank card in USD", "number", _CARD),
-    "factura": Method("bank account, against your invoice", "", "Transfers take up to five working days."),
-    "yandex": Method("Yandex wallet", "wallet", "The money is in the wallet at once."),
-    "cash": Method("cash, for the phone number", "phone", "Bring a document that shows who you are."),
+    "webmoney_z": Method("to your WebMoney purse (WMZ)", "purse", _WALLET),
+    "webmoney_r": Method("to your WebMoney purse (WMR)", "purse", _WALLET),
+    "webmoney_u": Method("to your WebMoney purse (WMU)", "purse", _WALLET),
+    "card": Method("to your bank card", "number", _CARD),
+    "card_pb_ua": Method("to your PrivatBank card in UAH", "number", _CARD),
+    "card_pb_us": Method("to your PrivatBank card in USD", "number", _CARD),
+    "factura": Method("to your bank account, against your invoice", "", "Transfers take up to five working days."),
+    "yandex": Method("to your Yandex wallet", "wallet", "The money is in the wallet at once."),
+    "cash": Method("in cash, for the phone number", "phone", "Bring a document that shows who you are."),
 }
 
 
@@ -74,7 +74,7 @@ def compose(template: Template, about: Subject, details: Mapping[str, object], l
 
 def destination(method: str, details: Mapping[str, object]) -> str:
     """Where the money goes, in words, with no more of its number than the last four characters."""
-    known = METHODS.get(method, Method(_plain(method), "", ""))
+    known = METHODS.get(method, Method(f"by {_plain(method)}", "", ""))
     number = str(details.get(known.number, ""))
     return f"{known.name} {masked(number)}" if number else known.name
 
@@ -87,7 +87,7 @@ def masked(number: str) -> str:
 
 def _confirm(about: Subject, amount: str, to: str, link: str) -> tuple[str, str]:
     return "Please confirm your payout", (
-        f"You asked for a payout of {amount} to your {to}.\n\n"
+        f"You asked for a payout of {amount} {to}.\n\n"
         f"Please open this page and press the button there before {about.confirm_expires_at:%Y-%m-%d %H:%M} UTC:\n\n"
         f"{link}\n\n"
         "Without it nothing is paid: the request ends then, and the money stays on your balance. If you did not ask\n"
@@ -97,7 +97,7 @@ def _confirm(about: Subject, amount: str, to: str, link: str) -> tuple[str, str]
 
 def _agreed(about: Subject, amount: str, to: str, link: str) -> tuple[str, str]:
     return "Your payout was agreed", (
-        f"Your payout of {amount} to your {to} was agreed and is being paid. We write again once the money is sent."
+        f"Your payout of {amount} {to} was agreed and is being paid. We write again once the money is sent."
     )
 
 
@@ -107,21 +107,20 @@ def _paid(about: Subject, amount: str, to: str, link: str) -> tuple[str, str]:
     )
     arrives = METHODS[about.method].arrives if about.method in METHODS else ""
     return "Your payout was paid", (
-        f"We paid {amount} to your {to}.\nReference of the payment: {_plain(about.external_ref)}\n\n{arrives}".rstrip()
-        + code
+        f"We paid {amount} {to}.\nReference of the payment: {_plain(about.external_ref)}\n\n{arrives}".rstrip() + code
     )
 
 
 def _declined(about: Subject, amount: str, to: str, link: str) -> tuple[str, str]:
     return "Your payout was declined", (
-        f"Your payout of {amount} to your {to} was declined.\nReason: {_plain(about.reason)}\n\n"
+        f"Your payout of {amount} {to} was declined.\nReason: {_plain(about.reason)}\n\n"
         "The money is back on your balance, and you can ask for a new payout at any time."
     )
 
 
 def _expired(about: Subject, amount: str, to: str, link: str) -> tuple[str, str]:
     return "Your payout was not confirmed in time", (
-        f"Your payout of {amount} to your {to} was not confirmed before "
+        f"Your payout of {amount} {to} was not confirmed before "
         f"{about.confirm_expires_at:%Y-%m-%d %H:%M} UTC, so the request has ended.\n\n"
         "The money is back on your balance, and you can ask for a new payout at any time."
     )
@@ -129,7 +128,7 @@ def _expired(about: Subject, amount: str, to: str, link: str) -> tuple[str, str]
 
 def _cancelled(about: Subject, amount: str, to: str, link: str) -> tuple[str, str]:
     return "Your payout was cancelled", (
-        f"Your payout of {amount} to your {to} was cancelled. The money is back on your balance.\n\n"
+        f"Your payout of {amount} {to} was cancelled. The money is back on your balance.\n\n"
         "A payout is cancelled when you ask for it, and when the address or the payout details of the account change.\n"
         "If neither was you, tell your manager."
     )

@@ -65,5 +65,5 @@ def test_no_more_than_the_last_four_of_a_number_is_shown(number: str, shown: str
 
 
 def test_details_that_cannot_be_read_leave_the_method() -> None:
-    assert letters.destination("card", {}) == "bank card"
-    assert letters.destination("later_method", {"number": "4111111111111234"}) == "later_method"
+    assert letters.destination("card", {}) == "to your bank card"
+    assert letters.destination("later_method", {"number": "4111111111111234"}) == "by later_method"
