@@ -49,6 +49,7 @@ check: format lint types imports test ## what the build machine runs: format, li
 
 proof: setup services ## the long kill and scenario runs
 	$(BIN)/python -m bench.chaos
+	PROOF=1 $(BIN)/python -m pytest -q tests/core/ads/test_books_story.py
 
 bench: setup services ## measure against the stated goals
 	@ops/bootstrap.sh wrk
