@@ -33,6 +33,7 @@ _ORPHANED = """
 select distinct c.id from offer o join campaign c on c.id = o.campaign_id
 where o.active and c.status = 'stop' order by c.id limit %s
 """
+_IN_ORDER = "select id from campaign where id {in:int} order by id"
 _REMEMBER_POSTGRES = """
 update campaign set settings = jsonb_set(settings, array['_retired_offers'],
     (select coalesce(jsonb_agg(kept.id order by kept.id), '[]') from (
@@ -83,6 +84,7 @@ def end_held(before: datetime, at: datetime) -> list[CampaignRow]:
         return []
     ended = [campaign_row(row) for row in bulk.read(_END, (bulk.among(found),))]
     retire_offers([campaign.id for campaign in ended], at)
+    link_version.bump()
     return sorted(ended, key=lambda campaign: campaign.id)
 
 
@@ -95,6 +97,7 @@ def retire_offers(campaign_ids: Sequence[int], at: datetime) -> int:
     """Deactivate the offers of ended campaigns, which remember them for a restart; how many."""
     ids = bulk.among(sorted(campaign_ids))
     with db.atomic():
+        bulk.read(_IN_ORDER + _locking(), (ids,))
         bulk.run(_REMEMBER_POSTGRES if is_postgres() else _REMEMBER_SQLITE, (ids,))
         retired = bulk.run(_RETIRE, (False, bind(at), ids))
         if retired:

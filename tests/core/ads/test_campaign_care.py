@@ -22,7 +22,7 @@ from models.ads import Campaign, CampaignStatus, Offer
 from models.campaign_care import NothingToShow
 from models.database import db
 from sandbox.server import Sandbox
-from tests.core.ads.stage import Answering, Stage, build, offer
+from tests.core.ads.stage import Stage, build, offer
 
 DAY = timedelta(days=1)
 
@@ -242,12 +242,3 @@ def test_a_campaign_whose_foreign_id_is_no_uuid_goes_by_its_own(stage: Stage) ->
     assert found is not None
     assert found.outside_id == stage.campaign.guid
     assert campaigns.ask(stage.campaign.id, LocalAdLoad()).verdict is Refreshed.UPDATED
-
-
-def test_a_check_never_counts_silence_as_no_offers(stage: Stage) -> None:
-    class Silent(Answering):
-        def breaker_open(self) -> bool:
-            return True
-
-    assert campaign_care.check(Silent()) is None
-    assert Campaign.get().status == "working"
