@@ -8,7 +8,7 @@ from config.clock import now
 from config.ids import new_id
 from core.ads.persons import Person, Role, require
 from models import accounts, audit, ledger
-from models.database import db
+from models.conflicts import transaction
 from models.fields import decimal_text, micros
 from models.ledger import Entry, EntryKind, Line, Standing
 
@@ -65,13 +65,7 @@ def adjust(
         _said(reason),
         ref_day,
     )
-    with db.atomic():
-        accounts.hold_still_by_id(account_id)
-        if ledger.known(line.source_key):
-            return False
-        _check_floor(ledger.standing(account_id), amount, into_debt)
-        _record(line, by)
-        return ledger.add([line], now()) == 1
+    return transaction(lambda: _book(line, by, into_debt))
 
 
 def adjust_by_hand(login: str, amount: int, reason: str, by: Person, source_key: str | None = None) -> Standing:
@@ -80,6 +74,15 @@ def adjust_by_hand(login: str, amount: int, reason: str, by: Person, source_key:
     account_id = accounts.find(login).id
     adjust(account_id, amount, reason, by, source_key=source_key)
     return ledger.standing(account_id)
+
+
+def _book(line: Line, by: Person, into_debt: bool) -> bool:
+    accounts.hold_still_by_id(line.account_id)
+    if ledger.known(line.source_key):
+        return False
+    _check_floor(ledger.standing(line.account_id), line.amount, into_debt)
+    _record(line, by)
+    return ledger.add([line], now()) == 1
 
 
 def _some(amount: int) -> int:

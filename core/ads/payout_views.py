@@ -14,7 +14,7 @@ from core.ads.payout_rules import least, line, subject
 from core.ads.persons import Person, Role, require
 from models import accounts, audit, ledger, payouts
 from models.audit import AuditRow
-from models.database import db
+from models.conflicts import transaction
 from models.ledger import Standing
 from models.payouts import Payout, PayoutState
 
@@ -69,18 +69,19 @@ def history(payout: Payout) -> list[AuditRow]:
 
 def reveal(public_id: UUID, reason: str, by: Person) -> dict[str, str]:
     """The details in the clear, on record; raises Forbidden, NoPayout, Refused, SealBroken."""
-    with db.atomic():
-        payout = _on_record(public_id, "payout.reveal_details", reason, by)
-        return details(payout)
+    return transaction(lambda: details(_on_record(public_id, "payout.reveal_details", reason, by)))
 
 
 def reveal_code(public_id: UUID, reason: str, by: Person) -> str:
     """The protection code, on record and for the only time; raises NoCode as `reveal`."""
-    with db.atomic():
+
+    def work() -> str:
         payout = _on_record(public_id, "payout.reveal_code", reason, by)
         if payout.protection_code_enc is None or not payouts.take_code(payout.id):
             raise NoCode
         return sealing.unseal(payout.protection_code_enc)
+
+    return transaction(work)
 
 
 def _on_record(public_id: UUID, action: str, reason: str, by: Person) -> Payout:
