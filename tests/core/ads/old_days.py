@@ -70,6 +70,19 @@ def make(*numbers: int, clicks: int = PER_DAY, errors: Iterable[str] = ("dismiss
         _make(days_ago(number), clicks, list(errors))
 
 
+def only_clicks(*numbers: int) -> None:
+    """Clicks of so many days ago, over the whole day, which nobody has added up yet."""
+    if not fetch("select 1 from account"):
+        account()
+    execute("insert into site (id, account_id, host) values (1, 1, 'news.example')")
+    values = (str(UUID(int=7)),)
+    execute("insert into informer (id, guid, account_id, site_id, title) values (7, %s, 1, 1, 'Top')", values)
+    for number in numbers:
+        day = days_ago(number)
+        partitions.keep_ahead(day, day)
+        _CLICKS.run(_INSERT_CLICKS, [_click(day, place, PER_DAY) for place in range(PER_DAY)])
+
+
 def _make(day: date, clicks: int, errors: list[str]) -> None:
     partitions.keep_ahead(day, day)
     _CLICKS.run(_INSERT_CLICKS, [_click(day, number, clicks) for number in range(clicks)])

@@ -8,7 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from core.ads import archive, explain
+from config import clock
+from core.ads import archive, explain, statistics
+from models import click_writes
 from models.archive import KEYS
 from models.database import execute, fetch
 from tests.conftest import SettingsEnv
@@ -149,3 +151,27 @@ def test_rows_that_come_for_a_day_that_has_left_join_it_in_the_archive(database:
     assert present("click_error") == set()
     assert len(old_days.archived()["click_error"]) == 2
     assert (str(days_ago(61)), "click_error", "archived", 2, 0, 0) in old_days.remembered()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "UTC"])
+def test_days_that_aggregate_stats_computed_leave_in_every_zone_without_changing_a_total(
+    database: Any, settings_env: SettingsEnv, zone: str
+) -> None:
+    settings = settings_env(LOCAL_TIMEZONE=zone)
+    old_days.only_clicks(*range(66, 57, -1))
+    for number in range(67, 56, -1):
+        statistics.refresh_day(days_ago(number), settings)
+    before = old_days.live(*old_days.GRAINS)
+    turns = run()
+    assert [turn.refusal for turn in turns] == [None] * len(turns)
+    assert min(present("click")) >= str(days_ago(62))
+    assert max(kept[0] for kept in old_days.remembered()) <= str(days_ago(60))
+    for number in range(66, 57, -1):
+        click_writes.mark_days([days_ago(number)], days_ago(0), clock.now())
+        statistics.refresh_day(days_ago(number), settings)
+    after = old_days.live(*old_days.GRAINS)
+    assert {table: [row[:2] for row in rows] for table, rows in after.items()} == {
+        table: [row[:2] for row in rows] for table, rows in before.items()
+    }
+    assert after["stats_daily_user"] == before["stats_daily_user"]
+    assert after["ledger_entry"] == before["ledger_entry"]
