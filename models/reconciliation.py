@@ -75,7 +75,10 @@ def replace(day: date, lines: Sequence[Line], at: datetime) -> None:
 
 def stored(day: date) -> list[Line]:
     """The lines of a day."""
-    return [Line(*map(int, row[:5]), bool(row[5])) for row in fetch(_STORED, (bind(day),))]
+    return [
+        Line(int(key), int(here), int(there), int(cost_here), int(cost_there), bool(differs))
+        for key, here, there, cost_here, cost_there, differs in fetch(_STORED, (bind(day),))
+    ]
 
 
 def is_archived(day: date) -> bool:

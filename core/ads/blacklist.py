@@ -10,7 +10,7 @@ from typing import Any
 from config.clock import now
 from config.settings import get_settings
 from models import audit, blacklist, conflicts
-from models.audit import ActorKind
+from models.audit import ActorKind, Facts
 from models.database import db
 from models.fields import instant
 
@@ -88,10 +88,13 @@ def listable(text: str) -> str:
     return net
 
 
-def _record(action: str, net: str, visitor_id: str, by: str, reason: str, **facts: dict[str, Any]) -> None:
+def _record(action: str, net: str, visitor_id: str, by: str, reason: str, **facts: Facts) -> None:
     # the cookie of a visitor stays out of the log; that there is one is enough
     whose = f"network:{net}" + (":visitor" if visitor_id else "")
-    audit.record(actor_kind=ActorKind.USER, actor=by, action=action, object=whose, reason=reason, **facts)
+    before, after = facts.get("before"), facts.get("after")
+    audit.record(
+        actor_kind=ActorKind.USER, actor=by, action=action, object=whose, reason=reason, before=before, after=after
+    )
 
 
 def _listed(row: tuple[Any, ...]) -> Listed:
