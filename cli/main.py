@@ -17,6 +17,7 @@ from cli import (
     blacklist,
     campaigns,
     clicks,
+    contacts,
     dead,
     export,
     impressions,
@@ -67,6 +68,7 @@ app.add_typer(payouts.app, name="payouts")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(prices.app, name="prices")
 app.add_typer(accounts.app, name="accounts")
+contacts.register(accounts.app)
 
 
 @app.callback(help=_HELP)
