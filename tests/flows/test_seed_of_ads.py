@@ -9,6 +9,8 @@ import pytest
 from config.clock import now
 from core.ads import clicks
 from models.ads import Campaign, CampaignStatus, IpBlacklist
+from models.database import fetch
+from tests.core.ads import old_days
 from tests.core.ads.stage import SECOND, Stage, build, listed, outcomes
 from tests.flows.conftest import Product
 from worker.ads.clicks import process_click, process_clicks
@@ -58,3 +60,28 @@ def test_check_outdated_campaigns_stops_what_adload_stopped_without_a_word(produ
     assert all("error:adload_offer_inactive" in outcome for outcome in outcomes(visits))
     product.fire("check_outdated_campaigns")
     product.eventually(lambda: Campaign.get_by_id(stage.campaign.id).status == CampaignStatus.HOLD)
+
+
+def test_agregate_stats_adds_up_each_day_of_the_whole_network(product: Product, stage: Stage) -> None:
+    visits = [stage.click(number, ip=f"198.51.100.{number}", at=number * SECOND) for number in range(4)]
+    old = stage.click(ip="198.51.100.50", at=-3 * DAY)
+    process_clicks.send(clicks=[clicks.payload(visit) for visit in (*visits, old)])
+    product.eventually(lambda: outcomes([*visits, old]) == ["done"] * 5)
+    product.fire("aggregate_stats")
+    by_day = fetch("select day, clicks, partner_cost from stats_overall_by_date where clicks > 0 order by day")
+    assert [(clicks_of_day, cost) for _, clicks_of_day, cost in by_day] == [(1, 30_000), (4, 120_000)]
+    earned = fetch("select sum(amount) from ledger_entry where account_id = %s", (stage.account.id,))
+    assert earned == [(150_000,)]
+
+
+def test_archive_old_stats_moves_day_after_day_and_changes_no_total(product: Product) -> None:
+    old_days.make(60, 61, 62, 63)
+    totals = old_days.live(*old_days.GRAINS)
+    product.fire("archive_old_stats")
+    live = "select count(distinct click_day) from click"
+    product.eventually(lambda: fetch(live) == [(1,)], "the archive of three days")
+    product.eventually(lambda: product.runs("archive_old_stats") >= 3, "the end of the chain")
+    assert old_days.live(*old_days.GRAINS) == totals
+    assert {day for day, name, *_ in old_days.remembered() if name == "click"} == {
+        str(old_days.days_ago(number)) for number in (61, 62, 63)
+    }
