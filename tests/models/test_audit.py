@@ -130,6 +130,23 @@ def test_writers_at_the_same_time_make_one_chain(database: Any) -> None:
     assert fetch("select count(*), max(id) from audit_log") == [(40, 40)]
 
 
+def test_a_writer_waits_for_one_whose_transaction_is_open(database: Any) -> None:
+    def other() -> int:
+        try:
+            return write(2)
+        finally:
+            disconnect()
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.atomic():
+            audit.record(actor_kind="user", actor="anna", action="x", object="y")
+            late = pool.submit(other)
+            with pytest.raises(TimeoutError):
+                late.result(0.5)
+        assert late.result(30) == 2
+    assert audit.verify() == []
+
+
 def test_pages_run_backwards_and_choose(database: Any) -> None:
     for number in range(4):
         write(number % 2, actor="anna" if number else "bert")

@@ -17,7 +17,7 @@ from models.database import execute, fetch
 from tests.core.ads.cashdesk import ANNA, FRED, UNIT, broken, everything, money, publisher
 from tests.core.ads.test_batches import together
 
-KEY = "claw_back:7:2026-03-01"
+KEY = "memo:7:2026-03-01"
 
 
 def test_a_correction_books_once_however_often_it_comes(database: Any) -> None:

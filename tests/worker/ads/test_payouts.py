@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +14,13 @@ import time_machine
 from config.clock import now
 from core.ads import payouts as core
 from core.ads import sealing
+from core.ads.ledger import adjust
 from core.ads.payouts import Confirmed, Conflict, Refused
 from core.ads.persons import Person, Role
 from models import audit, ledger
 from models import payouts as rows
 from models.ads import Account
-from models.database import fetch
+from models.database import db, disconnect, fetch
 from tests.conftest import SettingsEnv
 from tests.core.ads.cashdesk import (
     ANNA,
@@ -196,6 +198,39 @@ def test_twenty_requests_at_once_on_one_balance_hold_it_once(account: Account) -
     assert money(account) == (380, 120)
     assert len(mails()) == 1
     assert broken() == {}
+
+
+def test_a_request_and_corrections_at_once_never_spend_the_same_money(account: Account) -> None:
+    works: list[Callable[[], object]] = [lambda: payouts.create(wish(account, 400 * UNIT), owner(account))] * 3
+    works += [lambda: adjust(account.id, -150 * UNIT, "taken", FRED)] * 5
+    outcomes(works)
+    balance, held = money(account)
+    assert (balance, held) in ((100, 400), (50, 0))
+    assert broken() == {}
+
+
+@pytest.mark.parametrize("second", ["create", "adjust"])
+def test_whoever_comes_second_sees_what_the_first_has_left(account: Account, second: str) -> None:
+    steps: dict[str, Callable[[], object]] = {
+        "create": lambda: payouts.create(wish(account), owner(account)),
+        "adjust": lambda: adjust(account.id, -UNIT, "taken", FRED),
+    }
+
+    def other() -> object:
+        try:
+            return steps[second]()
+        finally:
+            disconnect()
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.atomic():
+            adjust(account.id, -500 * UNIT, "taken", FRED)
+            late = pool.submit(other)
+            with pytest.raises(TimeoutError):
+                late.result(0.5)
+        with pytest.raises(Refused, match=r"only 0\.00"):
+            late.result(30)
+    assert money(account) == (0, 0)
 
 
 def test_requests_of_many_accounts_at_once_all_succeed(account: Account) -> None:
