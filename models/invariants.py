@@ -63,8 +63,9 @@ where e.state = 'replayed' and e.click_day >= %s
 
 
 def without_outcome(since: date) -> Found:
-    """I2: clicks taken back without an error, and errors called replayed without what came of it."""
-    return bulk.read(_VANISHED, (bind(since), bind(since)))
+    """I2: clicks taken back, or errors replayed, of which nothing came; only of days whose refusals are still kept."""
+    first = max(since, now().date() - timedelta(days=get_settings().rejected_retention_days))
+    return bulk.read(_VANISHED, (bind(first), bind(first)))
 
 
 _OVERDUE = (

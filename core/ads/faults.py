@@ -19,7 +19,8 @@ from core.ads import days
 from core.ads.clicks import BadClick, ClickMessage
 from core.ads.outcomes import Fault, Stage, Tally
 from core.ads.recording import json_text, mark
-from models import click_writes, clicks, conflicts, partitions
+from models import archive, click_writes, clicks, conflicts, partitions
+from models.archive import ArchiveState
 
 NEWEST = timedelta(days=1)
 """Clicks from further in the future are not plausible."""
@@ -67,7 +68,8 @@ def _readable(body: Any) -> Any:
 
 def oldest(at: datetime) -> datetime:
     """Clicks from before are not plausible, and their day may be in the archive."""
-    return at - timedelta(days=get_settings().archive_after_days)
+    first = (at - timedelta(days=get_settings().archive_after_days)).date()
+    return datetime(first.year, first.month, first.day, tzinfo=UTC)
 
 
 def split_by_date(clicks: Sequence[ClickMessage], at: datetime) -> tuple[list[ClickMessage], list[Broken]]:
@@ -76,7 +78,10 @@ def split_by_date(clicks: Sequence[ClickMessage], at: datetime) -> tuple[list[Cl
     usable = [click for click in clicks if first <= click.clicked_at <= last]
     if len(usable) == len(clicks):
         return usable, []
+    back = archive.days_in("click", (ArchiveState.RESTORED,))
     others = [click for click in clicks if not first <= click.clicked_at <= last]
+    usable += [click for click in others if click.clicked_at.date() in back]
+    others = [click for click in others if click.clicked_at.date() not in back]
     return usable, [Broken(messages.payload(click), "clicked_at: out of range") for click in others]
 
 

@@ -17,7 +17,8 @@ from core.ads.local_adload import LocalAdLoad
 from integrations.adload.port import ChargeStatus, OutcomeCode
 from models.ads import ClickError
 from models.click_errors import ErrorFilter
-from models.database import fetch, is_postgres
+from models.database import execute, fetch, is_postgres
+from models.fields import bind
 from tests.conftest import SettingsEnv
 from tests.core.ads.stage import DAY, SECOND, Answering, Stage, build, counts, fault, ip, local, outcomes
 
@@ -66,6 +67,15 @@ def test_clicks_of_implausible_times_are_kept_as_faults_and_get_no_partition(sta
     clicks = [stage.click(0, at=-61 * DAY), stage.click(1, at=2 * DAY)]
     admit(clicks, LocalAdLoad())
     assert outcomes(clicks) == ["error:internal", "error:internal"]
+
+
+def test_clicks_of_a_day_that_was_brought_back_are_welcome(stage: Stage) -> None:
+    click = stage.click(0, at=-70 * DAY)
+    query = "insert into archived_day (day, name, state, row_count, archived_at) values (%s, 'click', %s, 0, %s)"
+    execute(query, (bind(click.clicked_at.date()), "restored", bind(click.clicked_at)))
+    admit([click, stage.click(1, at=-69 * DAY)], LocalAdLoad())
+    assert outcomes([click]) == ["done"]
+    assert ClickError.select().count() == 1
 
 
 def test_a_missing_partition_is_made_and_the_click_counted(stage: Stage) -> None:
