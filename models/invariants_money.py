@@ -53,6 +53,11 @@ select e.id, e.account_id, e.amount, e.created_by from ledger_entry e
 where e.kind = 'adjustment' and substr(e.source_key, 1, 5) = 'hand:' and e.created_at >= %s
     and not exists (select 1 from audit_log a where a.object = 'ledger:' || e.source_key and a.at <= e.created_at)
 """
+_CLAWED = """
+select c.informer_id, c.day, -c.amount, coalesce(e.amount, 0) from claw_back c left join ledger_entry e
+    on e.source_key = 'claw_back:' || c.informer_id || ':' || cast(c.day as text) and e.kind = 'adjustment'
+where c.created_at >= %s and coalesce(e.amount, 0) <> -c.amount
+"""
 
 
 def booked_twice(since: date) -> Found:
@@ -73,6 +78,11 @@ def payouts_do_not_add_up(since: date) -> Found:
 def holds_differ(since: date) -> Found:
     """I3: (account, held, asked for) where the holds are not the open requests."""
     return bulk.read(_HELD)
+
+
+def claw_backs_differ(since: date) -> Found:
+    """I3: (informer, day, taken back, booked) where earnings that were taken back are not what the ledger says."""
+    return bulk.read(_CLAWED, (_start(since),))
 
 
 def chain_broken(since: date) -> Found:
@@ -103,6 +113,7 @@ CHECKS: tuple[Check, ...] = (
     Check("I3", "booked without source", "every row of the ledger has something behind it", booked_without_source),
     Check("I3", "payouts do not add up", "hold, release and payment are what the state says", payouts_do_not_add_up),
     Check("I3", "holds differ", "what is held is what open requests ask for", holds_differ),
+    Check("I3", "claw-backs differ", "what was taken back is an adjustment of the same amount", claw_backs_differ),
     Check("I19", "audit chain broken", "the audit log is as it was written", chain_broken),
     Check("I19", "payouts unrecorded", "every state of a payout has its audit row", payouts_unrecorded),
     Check("I19", "adjusted by nobody", "a correction by hand has an audit row before it", adjusted_by_nobody),

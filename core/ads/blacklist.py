@@ -51,8 +51,8 @@ def block(net: str, *, note: str, by: str, expires_at: datetime | None = None) -
     """
     canonical = listable(net)
     with db.atomic():
-        blacklist.put(canonical, "", now(), expires_at, note, by)
         _record("blacklist.add", canonical, "", by, note, after={"expires_at": str(expires_at or "never")})
+        blacklist.put(canonical, "", now(), expires_at, note, by)
     return canonical
 
 

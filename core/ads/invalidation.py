@@ -74,9 +74,9 @@ def _take(choice: Choice, reason: str, by: Person) -> list[Part]:
     taken = invalidation.take(choice, reason, by.name, at)
     done = [part for part in found.due if (part.informer_id, part.day) in taken]
     done = [Part(part.informer_id, part.day, part.account_id, taken[part.informer_id, part.day], True) for part in done]
-    ledger.add([_line(part, reason, by) for part in done], at)
     if done:
         _note(choice, done, reason, by)
+        ledger.add([_line(part, reason, by) for part in done], now())
     return done
 
 

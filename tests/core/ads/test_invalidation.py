@@ -16,10 +16,11 @@ from core.ads import invalidation
 from core.ads.invalidation import NotReady
 from core.ads.persons import Forbidden, Person, Role
 from core.ads.statistics import refresh_day
-from models import audit, ledger, partitions
-from models.database import db, disconnect, fetch
+from models import audit, invariants, ledger, partitions
+from models.database import db, disconnect, execute, fetch
 from models.fields import bind
 from models.invalidation import Choice
+from models.invariants_money import claw_backs_differ
 from tests.core.ads import books
 from tests.core.ads.books import Books
 
@@ -213,6 +214,15 @@ def test_only_finance_may_take_money_back(made: Books) -> None:
     with pytest.raises(Forbidden):
         invalidation.take_back(of_informer(made), "farm", Person("anna", Role.OPERATOR))
     assert claw_backs() == []
+
+
+def test_a_claw_back_that_the_ledger_does_not_show_is_found(made: Books) -> None:
+    invalidation.take_back(of_informer(made), "farm", FRED)
+    since = today() - DAY
+    assert invariants.violations(since) == {}
+    execute("update ledger_entry set amount = -1 where ref_day = %s and kind = 'adjustment'", [bind(today() - 3 * DAY)])
+    execute("delete from ledger_entry where ref_day = %s and kind = 'adjustment'", [bind(today() - 2 * DAY)])
+    assert sorted(row[2:] for row in claw_backs_differ(since)) == [(-2 * EARNED, -1), (-EARNED, 0)]
 
 
 def test_the_number_of_statements_does_not_depend_on_the_number_of_days(
