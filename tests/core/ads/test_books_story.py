@@ -18,7 +18,7 @@ from config.clock import now, today
 from config.ids import lowest_id, new_id
 from config.settings import override
 from core.ads import archive as archiver
-from core.ads import clicks, ledger, payouts, statistics
+from core.ads import clicks, invalidation, ledger, payouts, statistics
 from core.ads.clicks import ClickMessage
 from core.ads.errors_replay import take
 from core.ads.ledger import Refused
@@ -28,6 +28,7 @@ from models.click_errors import ErrorFilter
 from models.click_writes import mark_days
 from models.database import execute, fetch, is_postgres
 from models.fields import day as day_of
+from models.invalidation import Choice
 from tests.conftest import SettingsEnv
 from tests.core.ads import cashdesk, stage
 from tests.core.ads.cashdesk import ANNA, FRED, UNIT
@@ -167,6 +168,15 @@ class Network(RuleBasedStateMachine):
     def let_requests_run_out(self) -> None:
         execute("update payout_request set confirm_expires_at = created_at where state = 'pending_confirmation'")
         payouts.expire()
+
+    @rule(age=st.sampled_from(AGES[1:]), whole=st.booleans())
+    def take_back_what_bots_earned(self, age: int, whole: bool) -> None:
+        day = today() - age * DAY
+        whose = {"account_id": self.other.account.id} if whole else {"informer_id": self.other.informer.id}
+        try:
+            invalidation.take_back(Choice(first=day, last=day, **whose), "bought traffic", FRED)
+        except invalidation.NotReady:
+            return
 
     @invariant()
     def money_sums(self) -> None:
