@@ -32,6 +32,7 @@ insert into task_lease (task, holder, expires_at) values (%s, %s, %s)
 on conflict (task) do update set holder = excluded.holder, expires_at = excluded.expires_at
 where task_lease.expires_at < %s returning holder
 """
+_INHERIT = "update task_lease set holder = %s, expires_at = %s where task = %s and holder = %s"
 _START = """
 insert into task_run (task, message_id, attempt, started_at) values (%s, %s, %s, %s) returning id
 """
@@ -125,6 +126,8 @@ def _take_lease(task: Task, holder: str, message_id: str, follows: str | None) -
     if fetch(_LEASE, (task.name, holder, bind(expires), bind(at))):
         return
     held = fetch("select holder, expires_at from task_lease where task = %s", (task.name,))
+    if held and _died_here(str(held[0][0])) and execute(_INHERIT, (holder, bind(expires), task.name, held[0][0])):
+        return
     if held and follows and str(held[0][0]).startswith(f"{follows}/"):
         raise Busy(FOLLOW_SECONDS)  # the run that sent it has all but ended; a chain must not break for that
     own = bool(held) and str(held[0][0]).startswith(f"{message_id}/")
@@ -132,6 +135,20 @@ def _take_lease(task: Task, holder: str, message_id: str, follows: str | None) -
         raise Skipped("overlap")
     # an earlier delivery of this very message died or hangs: it is the same work, so it must not be skipped
     raise Busy(_seconds_until(instant(held[0][1])) if held else 1.0)
+
+
+def _died_here(holder: str) -> bool:
+    """True if the process that holds the lease ran on this host and is gone: what it left need not wait for its end."""
+    host, _, pid = holder.rpartition("/")[2].rpartition("-")
+    if host != socket.gethostname() or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _overlap(task: Task) -> str:

@@ -29,9 +29,8 @@ from worker.broker import load_actors, make_broker
 
 TABLES = (
     "click", "click_rejected", "click_error", "ip_blacklist", "adload_charge", "campaign", "offer", "click_price",
-    "stats_dirty_day", "dead_letter", "queue_message", "mail", "account", "stats_daily", "stats_daily_adv", "stats_daily_user",
-    "stats_overall_by_date", "manager_day", "ledger_entry",
-    "payout_request", "audit_log",
+    "stats_dirty_day", "dead_letter", "queue_message", "mail", "account", "stats_daily", "stats_daily_adv",
+    "stats_daily_user", "stats_overall_by_date", "manager_day", "ledger_entry", "payout_request", "audit_log",
 )  # fmt: skip
 # when a row was written, and what was only asked for again, may differ between the runs
 VOLATILE = {
