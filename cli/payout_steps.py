@@ -15,11 +15,14 @@ from cli.errors import CommandError, ExitCode
 from cli.session import DryRun, Json, Yes
 
 if TYPE_CHECKING:
+    from core.ads.payouts import Created
     from models.payouts import Payout
 
 Version = Annotated[
     int | None, typer.Option("--version", min=1, help="The version you have seen; refused if it has moved since.")
 ]
+
+Fields = Annotated[list[str] | None, typer.Option("--field", metavar="NAME=VALUE", help="A field of the method.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,12 +36,8 @@ def request(
     amount: str,
     method: Annotated[str, typer.Option(help="How to be paid, such as webmoney_z.")] = "webmoney_z",
     currency: Annotated[str, typer.Option(help="The account's currency.")] = "",
-    fields: Annotated[
-        list[str] | None, typer.Option("--field", metavar="NAME=VALUE", help="A field of the method; repeat.")
-    ] = None,
-    details: Annotated[
-        Path | None, typer.Option(help="File with the fields as a JSON object; - reads standard input.")
-    ] = None,
+    fields: Fields = None,
+    details: Annotated[Path | None, typer.Option(help="File with the fields as JSON; - reads standard input.")] = None,
     comment: str = "",
     role: Role = None,
     by: By = "",
@@ -66,10 +65,13 @@ def request(
         if not dry_run:
             confirm(f"hold {amount} {currency} of {login} and send the confirmation mail?", yes)
         created = checked(lambda: payouts.create(wish, who), dry_run=dry_run)
-    record = {"public_id": created.public_id, "login": login, "amount": amount, "currency": currency,
-              "expires_at": created.expires_at}  # fmt: skip
+    record = {"login": login, "amount": amount, "currency": currency, **_made(created)}
     text = f"payout {created.public_id} waits for its confirmation until {created.expires_at:%Y-%m-%d %H:%MZ}"
     _print(record, text, dry_run=dry_run, as_json=as_json)
+
+
+def _made(created: Created) -> dict[str, Any]:
+    return {"public_id": created.public_id, "expires_at": created.expires_at}
 
 
 def agree(
