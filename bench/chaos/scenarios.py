@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from bench.chaos import sandboxed
+from bench.chaos import books, sandboxed
 from bench.chaos.intake import intake_paths
 from bench.chaos.nemesis import Nemesis, Server
 from bench.chaos.plan import Act, crashes, kills, outage
@@ -18,12 +18,14 @@ from bench.journal import Record, quantile
 from bench.servers.kept import free_ports
 from bench.stage import Stage
 from bench.system import Process, System
+from config.catalog import LANES
 
 WORKERS = ("worker-1", "worker-2")
 OUTAGE_P99_MS = 300
 _BEFORE_OUTAGE = 3.0
 _CLICKS = ("worker", "--lane", "clicks")
-_OTHER_LANES = ("--lane", "retry", "--lane", "jobs", "--lane", "periodic", "--lane", "saving")
+_OTHER = "worker-other"
+_OTHER_LANES = tuple(word for name in LANES if name != "clicks" for word in ("--lane", name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def _production(trial: Trial, system: System, workers: Sequence[str] = WORKERS) 
     metrics = free_ports(1)[0]
     for name in workers:
         system.start(name, *_CLICKS)
-    system.start("worker-other", "worker", *_OTHER_LANES)
+    system.start(_OTHER, "worker", *_OTHER_LANES)
     system.start("relay", "relay")
     system.start("scheduler", "scheduler")
     port = str(trial.ground.redirect_port)
@@ -68,6 +70,17 @@ def clicks_kill9_http(trial: Trial) -> None:
         _production(trial, system)
         _strike_and_heal(trial, system, acts)
         sandboxed.compare(trial)
+
+
+def books_kill9(trial: Trial) -> None:
+    """The worker of statistics and archive is killed while it recounts and moves days, and clicks come in."""
+    books.prepare(trial)
+    acts = kills(trial.seed, trial.size.kills, trial.size.seconds, (_OTHER,))
+    with trial.ground.system() as system:
+        _production(trial, system, workers=WORKERS[:1])
+        books.hurry(trial)
+        _strike_and_heal(trial, system, acts)
+        books.compare(trial, system)
 
 
 def clicks_failpoints(trial: Trial, *, windows: Sequence[str] = tuple(WINDOWS), breakage: str = "") -> None:
@@ -164,6 +177,7 @@ SCENARIOS: dict[str, Scenario] = {
             "clicks-failpoints", "workers die between two steps", clicks_failpoints, everybody_was_answered,
             variables=sandboxed.variables,
         ),
+        Scenario("books-kill9", "statistics and archive killed at work", books_kill9, everybody_was_answered),
         Scenario("embedded-kill9", "the whole embedded product killed", embedded_kill9, nothing_more, embedded=True),
         Scenario(
             "broker-outage", "RabbitMQ away under load", partial(stopped, names=("broker",)), answered_in_time,

@@ -14,7 +14,7 @@ from bench.chaos.__main__ import BROKEN_INVARIANT, OK, USAGE, main
 from bench.chaos.profiles import PROFILES
 from bench.chaos.scenarios import BROKEN, SCENARIOS
 
-PROMISED = ("clicks-kill9", "embedded-kill9", "redirect-kill9")
+PROMISED = ("clicks-kill9", "books-kill9", "embedded-kill9", "redirect-kill9")
 
 
 def run(scenarios: tuple[str, ...], out: Path) -> tuple[int, str, dict[str, dict[str, Any]]]:
