@@ -48,7 +48,7 @@ def test_a_run_inherits_the_lease_of_a_process_of_this_host_that_is_gone(stage: 
     eventually(lambda: TaskLease.select().count() == 0, what="the lease is given back")
 
 
-@pytest.mark.parametrize("process", [PROCESS, "another-host-1", "strange"])
+@pytest.mark.parametrize("process", [PROCESS, "another-host-1", "strange"], ids=["alive", "elsewhere", "unreadable"])
 def test_a_run_never_takes_a_lease_whose_holder_may_live(stage: Stage, process: str) -> None:
     assert not ran_within(stage, f"m-1/{process}", seconds=0.3)
     assert TaskLease.get().holder == f"m-1/{process}"
