@@ -109,6 +109,7 @@ _ADS = (
     ),
     Task("check_impression_servers", "periodic", Area.ADS, 60, trigger=every(900), lease=60),
     Task("refresh_campaign", "jobs", Area.ADS, 60, PATIENTLY),
+    Task("announce_campaign", "jobs", Area.ADS, 60, PATIENTLY),
     Task("report_dead_letters", "periodic", Area.ADS, 60, trigger=every(900), lease=60),
     Task("check_campaigns", "periodic", Area.ADS, 300, trigger=cron("2-59/10 * * * *", CatchUp.SKIP), lease=300),
     Task("stop_old_campaigns", "periodic", Area.ADS, 600, MINUTELY, cron("50 0 * * *", CatchUp.LATEST), 600),

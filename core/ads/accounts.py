@@ -70,6 +70,6 @@ def _hidden(email: str | None) -> str:
 
 def _record(action: str, account: Payee, by: Person, old: str, new: str) -> None:
     audit.record(
-        actor_kind=by.kind, actor=by.name, action=action, object=f"account:{account.login}", before={"value": old},
+        actor_kind=by.kind, actor=by.name, action=action, object=f"account:{account.id}", before={"value": old},
         after={"value": new}, ip=by.ip, request_id=by.request_id,
     )  # fmt: skip

@@ -122,5 +122,17 @@ def restart(word: Word, adload: AdLoad) -> Refreshed:
     return Refreshed.RESTARTED if changed else Refreshed.NOT_RUNNING
 
 
+def announce(campaign_id: int, adload: AdLoad) -> None:
+    """Tell AdLoad whether a campaign runs here, as of now; raises an outcome of `integrations.errors` if it cannot.
+
+    It may change meanwhile, and whoever tells that may be faster; so the last word is always about the latest state.
+    """
+    told = None
+    while (campaign := campaigns.get(campaign_id)) and campaign.status != told:
+        tell = adload.add_campaign if campaign.status == CampaignStatus.WORKING else adload.remove_campaign
+        tell(campaign.outside_id)
+        told = campaign.status
+
+
 def _offers(campaign: CampaignRow, adload: AdLoad) -> tuple[tuple[UUID, str, bool], ...]:
     return tuple((offer.id, offer.title, offer.active) for offer in adload.list_offers(campaign.outside_id))

@@ -65,7 +65,7 @@ def _erase(name: str, reason: str, by: Person) -> Erased:
         raise Refused(f"account: payout {waiting.public_id} is agreed and being paid; pay or decline it first")
     payouts.cancel_open(known.id, by, CANCELLED)
     audit.record(
-        actor_kind=by.kind, actor=by.name, action="account.erase", object=f"account:{known.guid}", reason=reason,
+        actor_kind=by.kind, actor=by.name, action="account.erase", object=f"account:{known.id}", reason=reason,
         ip=by.ip, request_id=by.request_id,
     )  # fmt: skip
     persons.forget(known.id, known.login, pseudonym(known.guid))

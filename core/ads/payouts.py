@@ -136,7 +136,9 @@ def confirm(token: str, ip: str | None) -> Confirmed:
             return _after_all(payout)
         if payout_rules.over(payout, now()):
             return Confirmed.EXPIRED
-        move(payout, CONFIRMED, "payout.confirm", Person(payout.login, ip=ip), confirmed_at=now())
+        # the log outlives the person, so it names the account
+        owner = Person(f"account:{payout.account_id}", ip=ip)
+        move(payout, CONFIRMED, "payout.confirm", owner, confirmed_at=now())
         return Confirmed.CONFIRMED
 
 

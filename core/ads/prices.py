@@ -151,6 +151,6 @@ def _account(login: str) -> int:
 
 def _record(wanted: Wanted, since: datetime, by: str) -> None:
     audit.record(
-        actor_kind="user", actor=by, action="price.set", object=f"account:{wanted.login}",
+        actor_kind="user", actor=by, action="price.set", object=f"account:{_account(wanted.login)}",
         after={"informer": wanted.informer_id, "from": since.isoformat(), **asdict(wanted.terms)},
     )  # fmt: skip

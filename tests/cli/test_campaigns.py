@@ -50,8 +50,9 @@ def here(cli: Cli) -> Stage:
 
 def events() -> list[tuple[str, str]]:
     """Key and status of the events that wait to be published."""
-    bodies = [decode(bytes(body))["kwargs"] for (body,) in fetch("select body from queue_message order by id")]
-    return [(body["key"], body["document"]["data"]["status"]) for body in bodies]
+    messages = [decode(bytes(body)) for (body,) in fetch("select body from queue_message order by id")]
+    told = [message["kwargs"] for message in messages if message["actor_name"] == "publish_event"]
+    return [(body["key"], body["document"]["data"]["status"]) for body in told]
 
 
 def test_the_list_tells_offers_status_and_the_errors_of_a_quarter_of_an_hour(here: Stage, cli: Cli) -> None:

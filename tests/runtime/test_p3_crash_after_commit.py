@@ -152,6 +152,7 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "check_outdated_campaigns": failing_campaign,
     "check_impression_servers": silent_server,
     "refresh_campaign": campaign,
+    "announce_campaign": campaign,
     "check_campaigns": idle_campaign,
     "stop_old_campaigns": held_for_long,
     "deactivate_orphan_offers": ended_campaign,

@@ -1,4 +1,4 @@
-"""Changes of campaigns, told to subscribers and done by people: one transaction for change, record and event."""
+"""Changes of campaigns, told to subscribers and AdLoad and done by people: one transaction for change and news."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from models.audit import ActorKind
 from models.campaigns import CampaignRow
 from models.database import db
 from worker import events
+from worker.actor import actor
 
 KEYS = {
     Refreshed.STOPPED: "campaign.stop",
@@ -27,10 +28,22 @@ STATUS = {
 
 
 def tell(campaign: CampaignRow | None, result: Refreshed) -> None:
-    """Tell subscribers what has become of a campaign; call it in the transaction of the change."""
+    """Tell subscribers, and AdLoad, what has become of a campaign; call it in the transaction of the change."""
     if campaign is not None and result in KEYS:
         data = {"campaign_id": campaign.id, "campaign": str(campaign.outside_id), "status": STATUS[result]}
         events.announce(KEYS[result], **data)
+        if result is not Refreshed.UPDATED:
+            _announce(campaign.id)
+
+
+def _announce(campaign_id: int) -> None:
+    announce_campaign.send_with_options(kwargs={"campaign_id": campaign_id}, dedupe_key=f"announce:{campaign_id}")
+
+
+@actor
+def announce_campaign(campaign_id: int) -> None:
+    """Tell AdLoad whether a campaign runs here, until AdLoad has heard it."""
+    rules.announce(campaign_id, driver())
 
 
 def hold(campaign: CampaignRow, by: str, reason: str) -> Refreshed:

@@ -67,7 +67,7 @@ def test_nothing_of_the_person_stays_and_every_row_of_money_does(zoe: Any) -> No
 def test_the_audit_row_names_the_account_by_its_public_id_only(zoe: Any) -> None:
     erasure.erase(LOGIN, "asked for it", ANNA)
     (row,) = audit.page(action="account.erase")
-    assert (row.actor, row.object, row.reason) == ("anna", f"account:{zoe.guid}", "asked for it")
+    assert (row.actor, row.object, row.reason) == ("anna", f"account:{zoe.id}", "asked for it")
     assert "zoe" not in repr(row)
 
 

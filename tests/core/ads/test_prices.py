@@ -92,7 +92,7 @@ def test_an_informers_own_price_counts_at_once(here: Stage) -> None:
 def test_a_price_and_who_set_it_are_kept(here: Stage) -> None:
     prices.set_price(wanted(here), "anna")
     row = audit.page(action="price.set")[0]
-    assert (row.actor, row.object) == ("anna", f"account:{here.account.login}")
+    assert (row.actor, row.object) == ("anna", f"account:{here.account.id}")
     assert row.after is not None
     assert (row.after["percent_bp"], row.after["floor"], row.after["cap"]) == (5700, 60_000, 950_000)
     assert prices.listed(here.account.login)[0].created_by == "anna"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import dramatiq
 import pytest
@@ -14,16 +14,18 @@ from structlog.testing import capture_logs
 from config.clock import now
 from config.ids import new_id
 from core.ads import admission, campaign_care
+from core.ads import campaigns as rules
 from core.ads.drivers import driver
 from integrations.errors import OutsideError
+from models import campaigns as rows
 from models.ads import Campaign, ClickError, Offer
-from models.database import fetch, is_postgres
+from models.database import execute, fetch, is_postgres
 from models.envelope import decode
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.ads.stage import SECOND, Stage, build, offer, outcomes
 from worker import actor as actors
-from worker.ads import campaigns
+from worker.ads import campaign_news, campaigns
 from worker.broker import load_actors, make_broker
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
@@ -205,3 +207,37 @@ def test_more_old_holds_than_one_batch_takes_end_too(stage: Stage, monkeypatch: 
 def test_offers_of_stopped_campaigns_are_deactivated(stage: Stage) -> None:
     Campaign.update(status="stop").execute()
     assert (campaigns.deactivate_orphan_offers(), campaigns.deactivate_orphan_offers()) == (2, 0)
+
+
+def test_adload_is_told_whether_a_campaign_runs_here(stage: Stage, sandbox: Sandbox) -> None:
+    known(sandbox, stage.campaign)
+    guid = str(stage.campaign.guid)
+    for change, running in ((campaign_news.stop, False), (campaign_news.restart, True), (campaign_news.hold, False)):
+        row = rows.get(stage.campaign.id)
+        assert row
+        change(row, "anna", "a test")
+        (message,) = sent("announce_campaign")
+        campaign_news.announce_campaign(**message)
+        execute("delete from " + ("outbox" if is_postgres() else "queue_message"))
+        assert running_at_adload(sandbox, guid) is running
+
+
+def test_a_campaign_that_changes_while_adload_is_told_is_told_again(stage: Stage) -> None:
+    said: list[str] = []
+
+    class Slow:
+        def add_campaign(self, campaign: Any) -> None:
+            said.append("runs")
+            Campaign.update(status="hold").execute()
+
+        def remove_campaign(self, campaign: Any) -> None:
+            said.append("rests")
+
+    rules.announce(stage.campaign.id, cast(Any, Slow()))
+    assert said == ["runs", "rests"]
+
+
+def running_at_adload(sandbox: Sandbox, guid: str) -> bool:
+    """What AdLoad was told last."""
+    calls = [line for line in sandbox.journal("adload") if line["path"].endswith(f"/{guid}/running")]
+    return bool(calls[-1]["method"] == "PUT")
