@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
 from models import persons
-from tests.cli.test_clicks import Cli
+from tests.cli.conftest import Cli
 from tests.core.ads import stage
 from tests.core.ads.letterbox import account
 
 ERASE = ("accounts", "erase", "zoe", "--role", "operator", "--reason", "asked for it")
-
-
-@pytest.fixture
-def cli(database: Any, capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
 
 
 def test_accounts_are_listed_by_login_in_pages_without_their_addresses(cli: Cli) -> None:

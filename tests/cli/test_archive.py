@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from models import archive
 from models.database import execute, fetch
-from tests.cli.test_clicks import Cli
+from tests.cli.conftest import Cli
 from tests.core.ads import old_days
 from tests.core.ads.old_days import days_ago
 
 DAY = str(days_ago(61))
-
-
-@pytest.fixture
-def cli(database: Any, capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
 
 
 def test_a_dry_run_says_what_would_leave_and_changes_nothing(cli: Cli) -> None:

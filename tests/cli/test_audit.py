@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
-from tests.cli.test_clicks import Cli
+from tests.cli.conftest import Cli
 from tests.models.test_audit import without_guard, write
-
-
-@pytest.fixture
-def cli(database: Any, capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
 
 
 def test_the_log_is_listed_newest_first(cli: Cli) -> None:

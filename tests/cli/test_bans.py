@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-import orjson
 import pytest
 
-from cli.main import run
 from config.clock import now
 from models import audit
 from models.ads import IpBlacklist
 from models.fields import instant
+from tests.cli.conftest import Cli
 from tests.conftest import SettingsEnv
 from tests.core.ads import stage
 from tests.core.ads.stage import IP, SECOND
 
 NET = f"{IP}/32"
-
-
-class Cli:
-    """Runs commands and keeps what they said."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *words: str) -> int:
-        code = run(words)
-        self.out, self.err = self._capsys.readouterr()
-        return code
-
-    def json(self, *words: str) -> Any:
-        assert self(*words, "--json") == 0, self.err
-        return orjson.loads(self.out)
-
-
-@pytest.fixture
-def cli(database: Any, capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
 
 
 def refused(here: stage.Stage, count: int, *, ip: str = IP, visitors: int = 1) -> None:

@@ -4,43 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 import pytest
 
-from cli.main import run
 from models import audit
 from models.ads import Campaign, Offer
 from models.database import fetch
 from models.envelope import decode
 from sandbox.server import Sandbox
+from tests.cli.conftest import Cli
 from tests.conftest import SettingsEnv
 from tests.core.ads import stage
 from tests.core.ads.stage import Stage
-from worker import actor as actors
-
-
-class Cli:
-    """Runs commands and keeps what they said."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *words: str) -> int:
-        code = run(words)
-        self.out, self.err = self._capsys.readouterr()
-        return code
-
-    def json(self, *words: str) -> Any:
-        assert self(*words, "--json") == 0, self.err
-        return orjson.loads(self.out)
 
 
 @pytest.fixture
-def cli(sqlite_database: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """The embedded mode, in which the command's events wait as rows of the same database."""
-    monkeypatch.setattr(actors, "_current", [])
-    return Cli(capsys)
+def cli(embedded: Cli) -> Cli:
+    """Where the events of a command can be read."""
+    return embedded
 
 
 @pytest.fixture

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
-import orjson
 import pytest
 import time_machine
 
-from cli.main import run
 from config.clock import now, today
 from config.settings import get_settings
 from core.ads.statistics import refresh_day
@@ -19,40 +16,11 @@ from models.ads import Account, ClickError, Informer
 from models.database import fetch
 from models.envelope import decode
 from models.fields import instant
+from tests.cli.conftest import Cli
 from tests.core.ads import books, stage
 from tests.core.ads.stage import Stage
-from worker import actor as actors
 
 DAY = timedelta(days=1)
-
-
-class Cli:
-    """Runs commands and keeps what they said."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *words: str) -> int:
-        code = run(words)
-        self.out, self.err = self._capsys.readouterr()
-        return code
-
-    def json(self, *words: str) -> Any:
-        assert self(*words, "--json") == 0, self.err
-        return orjson.loads(self.out)
-
-
-@pytest.fixture
-def cli(database: Any, capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
-
-
-@pytest.fixture
-def embedded(sqlite_database: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Where messages wait as rows of the same database."""
-    monkeypatch.setattr(actors, "_current", [])
-    return Cli(capsys)
 
 
 def failed(count: int = 5) -> Stage:

@@ -6,40 +6,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import orjson
 import pytest
 
-from cli.main import run
 from core.ads.actors import actor_net
 from models.ads import ClickError, IpBlacklist
 from models.dead_letters import Letter, bury
 from models.envelope import decode, encode_message
 from models.runtime import DeadReason
+from tests.cli.conftest import Cli
 from tests.conftest import SettingsEnv
 from tests.core.ads import stage
 from tests.core.ads.stage import IP, Stage
-
-
-class Cli:
-    """Runs commands and keeps what they said."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *words: str) -> int:
-        code = run(words)
-        self.out, self.err = self._capsys.readouterr()
-        return code
-
-    def json(self, *words: str) -> Any:
-        assert self(*words, "--json") == 0, self.err
-        return orjson.loads(self.out)
-
-
-@pytest.fixture
-def cli(database: Any, capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
 
 
 def clicked(here: Stage, times: int = 5) -> Sequence[Any]:

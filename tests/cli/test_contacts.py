@@ -7,7 +7,7 @@ import pytest
 from core.ads import payouts
 from models.accounts import find
 from models.ads import Account
-from tests.cli.test_clicks import Cli
+from tests.cli.conftest import Cli
 from tests.cli.test_payouts import OPERATOR, account, cli
 from tests.core.ads.cashdesk import broken, everything, reached, waiting
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 import pytest
 
 from core.ads import mail
 from integrations.errors import Rejected
-from tests.cli.test_clicks import Cli
+from tests.cli.conftest import Cli
 from tests.conftest import SettingsEnv
 from tests.core.ads.letterbox import account, payout, prepare
 from tests.mailbox import mailbox
@@ -18,11 +16,6 @@ from tests.mailbox import mailbox
 def findings(cli: Cli, *words: str) -> list[tuple[str, str]]:
     cli("doctor", "--json", *words)
     return [(item["state"], item["what"]) for item in orjson.loads(cli.out)["items"] if item["area"] == "mail"]
-
-
-@pytest.fixture
-def cli(database: Any, capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
 
 
 def test_a_missing_server_is_named(cli: Cli, settings_env: SettingsEnv) -> None:

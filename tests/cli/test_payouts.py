@@ -16,7 +16,7 @@ from core.ads import payouts
 from models import ledger
 from models.ads import Account
 from models.audit import page
-from tests.cli.test_clicks import Cli
+from tests.cli.conftest import Cli
 from tests.conftest import SettingsEnv
 from tests.core.ads.cashdesk import PURSE, UNIT, broken, everything, money, prepare, publisher, reached, waiting
 

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from models.ads import ClickPrice
-from tests.cli.test_clicks import Cli
+from tests.cli.conftest import Cli
 from tests.core.ads import stage
 from tests.core.ads.stage import Stage
-
-
-@pytest.fixture
-def cli(database: Any, capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
 
 
 @pytest.fixture
