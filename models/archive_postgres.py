@@ -87,6 +87,8 @@ def move(table: str, day: date) -> Totals:
     name = partition_name(table, day)
     _detach(table, name)
     with db.atomic():
+        # in a statement of its own, so that the next one sees what another process has done meanwhile
+        fetch("select pg_advisory_xact_lock(%s, hashtext(%s))", (_LOCK, name))
         if _exists(name):
             _put_away(table, name)
         elif not _exists(place(table, day)):
