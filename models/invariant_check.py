@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
+
+from config.clock import now
+from models.fields import bind
 
 Found = list[tuple[Any, ...]]
 
@@ -18,3 +21,9 @@ class Check:
     name: str
     holds: str
     find: Callable[[date], Found]
+
+
+def ago(seconds: int) -> datetime | str:
+    """The instant so many seconds ago, as a parameter."""
+    moment: datetime | str = bind(now() - timedelta(seconds=seconds))
+    return moment

@@ -7,21 +7,16 @@ from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from config.clock import now
 from config.ids import lowest_id
 from config.settings import get_settings
-from models import bulk, invariants_books, invariants_kept, invariants_money
-from models.database import fetch, is_postgres
+from models import bulk, invariants_books, invariants_kept, invariants_messages, invariants_money
+from models.database import fetch
 from models.fields import bind, day
-from models.invariant_check import Check, Found
+from models.invariant_check import Check, Found, ago
 
 EVER = date(1, 1, 1)
-OUTBOX_SECONDS = 60
 PENDING_SECONDS = 600
-DEAD_SECONDS = 60
-CRASHES_MAX = 3
 
 
 def violations(since: date = EVER) -> dict[str, Found]:
@@ -75,7 +70,7 @@ _OVERDUE = (
 
 def pending_too_long(since: date) -> Found:
     """I2: clicks whose next attempt to charge is long due, so nobody works on them."""
-    return bulk.read(_OVERDUE, (_ago(PENDING_SECONDS),))
+    return bulk.read(_OVERDUE, (ago(PENDING_SECONDS),))
 
 
 _UNCHARGED = """
@@ -180,62 +175,6 @@ def _within(net: str, wide: Any) -> bool:
     return narrow.version == wide.version and narrow.subnet_of(wide)
 
 
-_WAITING = "select id, message_id, task, available_at from outbox where available_at < %s"
-_QUEUED = (
-    "select id, message_id, queue, available_at from queue_message where available_at < %s and lease_until is null"
-)
-
-
-def outbox_stands_still(since: date) -> Found:
-    """I17: messages that should have been published (embedded: taken) a minute ago."""
-    sql = _WAITING if is_postgres() else f"{_WAITING} union all {_QUEUED}"
-    return bulk.read(sql, (_ago(OUTBOX_SECONDS),) * (1 if is_postgres() else 2))
-
-
-_DEAD = """
-select id, message_id, task, body from dead_letter
-where state = 'dead' and reason <> 'undecodable' and task in ('process_click', 'process_clicks') and first_seen_at < %s
-"""
-_STORED = """
-select click_id from click where click_id {in:uuid} union select click_id from click_rejected where click_id {in:uuid}
-union select click_id from click_error where click_id {in:uuid}
-"""
-
-
-def dead_clicks_unrecorded(since: date) -> Found:
-    """I18: (dead letter, message, task, clicks) whose clicks have no row in any of the three stores."""
-    lost = ((row[:3], _unstored(_click_ids(bytes(row[3])))) for row in bulk.read(_DEAD, (_ago(DEAD_SECONDS),)))
-    return [(*letter, ids) for letter, ids in lost if ids]
-
-
-def _click_ids(body: bytes) -> list[str]:
-    arguments = orjson.loads(body)["kwargs"]
-    clicks = arguments.get("clicks") or [arguments.get("click")]
-    return [click["click_id"] for click in clicks if isinstance(click, dict) and "click_id" in click]
-
-
-def _unstored(ids: list[str]) -> list[str]:
-    stored = {str(row[0]) for row in bulk.read(_STORED, (bulk.among(ids),) * 3)}
-    return [click_id for click_id in ids if click_id not in stored]
-
-
-_POISON = """
-select p.message_id, p.crashes from poison p
-where p.crashes > %s or (p.crashes >= %s and p.at < %s
-    and not exists (select 1 from dead_letter d where d.message_id = p.message_id and d.reason = 'poison'))
-"""
-
-
-def poison_spreads(since: date) -> Found:
-    """I20: messages that took more workers down than allowed, or that many without being put away."""
-    return bulk.read(_POISON, (CRASHES_MAX, CRASHES_MAX, _ago(DEAD_SECONDS)))
-
-
-def _ago(seconds: int) -> datetime | str:
-    moment: datetime | str = bind(now() - timedelta(seconds=seconds))
-    return moment
-
-
 CHECKS: tuple[Check, ...] = (
     Check("I2", "decided twice", "a click has one outcome", decided_twice),
     Check("I2", "without outcome", "a click never ends in nothing", without_outcome),
@@ -245,9 +184,7 @@ CHECKS: tuple[Check, ...] = (
     Check("I3", "paid another rate", "a counted click earns the rate at click time", paid_another_rate),
     Check("I4", "over the limit", "no clicker has more counted clicks in any window", over_the_limit),
     Check("I4", "paid twice for one offer", "a double click is free", paid_twice_for_one_offer),
-    Check("I17", "outbox stands still", "what waits in the outbox is published", outbox_stands_still),
-    Check("I18", "dead clicks unrecorded", "a dead letter's clicks are recorded", dead_clicks_unrecorded),
-    Check("I20", "poison spreads", "a message kills at most three workers", poison_spreads),
+    *invariants_messages.CHECKS,
     *invariants_books.CHECKS,
     *invariants_money.CHECKS,
     *invariants_kept.CHECKS,
