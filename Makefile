@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 T ?=
+# each process of a parallel run starts servers of its own, which those named from outside are not
+JOBS ?= $(if $(DATABASE_URL)$(RABBITMQ_URL),0,$(if $(T),0,2))
 
 .PHONY: help setup services run test quick check format lint types imports proof bench clean
 
@@ -28,7 +30,7 @@ run: setup ## start the demonstration: one process, no servers needed
 	$(BIN)/signalbox up --demo
 
 test: setup services ## run every test on real PostgreSQL and RabbitMQ and embedded (T=tests/core runs a part)
-	$(BIN)/python -m pytest $(T)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(T)
 
 quick: setup ## run the tests that need no server
 	$(BIN)/python -m pytest -q -m 'not postgresql and not rabbitmq and not slow' $(T)
