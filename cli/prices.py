@@ -11,6 +11,7 @@ from cli.errors import CommandError, ExitCode
 from cli.session import DryRun, Json, Yes
 
 if TYPE_CHECKING:
+    from core.ads.prices import Wanted
     from models.prices import PriceRow
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Prices of clicks: list, set.")
@@ -65,27 +66,47 @@ def set_(
 
       signalbox prices set --account gazette --informer 7 --percent 57 --floor 0.06 --cap 0.95 --yes
     """
-    from cli.output import say, show_json
-    from cli.session import confirm, database, operator
+    from cli.session import database
     from core.ads import prices
 
     with database():
         try:
             terms = prices.terms(fixed=fixed, percent=percent, floor=floor, cap=cap)
             wanted = prices.Wanted(account, terms, informer, _instant("--from", since), fill_gap)
-            starts = prices.preview(wanted)
-            for warning in prices.warnings(terms):
-                say(f"warning: {warning}")
-            if not dry_run:
-                confirm(f"set {_words(terms)} for {_place(wanted)} from {starts:%Y-%m-%d %H:%M:%SZ}?", yes)
-                starts = prices.set_price(wanted, operator())
+            starts = _previewed(wanted)
+            starts = starts if dry_run else _set(wanted, starts, yes)
         except prices.BadPrice as error:
             raise _refused(error) from error
+    _told(wanted, starts, dry_run, as_json)
+
+
+def _previewed(wanted: Wanted) -> datetime:
+    from cli.output import say
+    from core.ads import prices
+
+    starts = prices.preview(wanted)
+    for warning in prices.warnings(wanted.terms):
+        say(f"warning: {warning}")
+    return starts
+
+
+def _set(wanted: Wanted, starts: datetime, yes: bool) -> datetime:
+    from cli.session import confirm, operator
+    from core.ads import prices
+
+    confirm(f"set {_words(wanted.terms)} for {_place(wanted)} from {starts:%Y-%m-%d %H:%M:%SZ}?", yes)
+    return prices.set_price(wanted, operator())
+
+
+def _told(wanted: Wanted, starts: datetime, dry_run: bool, as_json: bool) -> None:
+    from cli.output import show_json
+
+    words = _words(wanted.terms)
     if as_json:
-        facts = {"account": account, "informer": informer, "from": starts, "set": not dry_run, "price": _words(terms)}
-        return show_json(facts, schema="prices.set/1")
+        facts = {"account": wanted.login, "informer": wanted.informer_id, "from": starts, "set": not dry_run}
+        return show_json({**facts, "price": words}, schema="prices.set/1")
     done = "would be set" if dry_run else "set"
-    return print(f"{_place(wanted)}: {_words(terms)} {done} from {starts:%Y-%m-%d %H:%M:%SZ}")
+    return print(f"{_place(wanted)}: {words} {done} from {starts:%Y-%m-%d %H:%M:%SZ}")
 
 
 def _instant(option: str, text: str | None) -> datetime | None:

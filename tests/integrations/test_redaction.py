@@ -48,7 +48,7 @@ def test_an_excerpt_holds_no_half_of_a_secret() -> None:
 
 def test_redaction_of_hostile_text_takes_linear_time() -> None:
     for piece in ("://", "/bot", "key=", "authorization:", "?key=a&"):
-        redact(piece * 50_000)
+        assert redact(piece * 50_000)
 
 
 def test_what_urllib3_warns_about_is_redacted(caplog: pytest.LogCaptureFixture) -> None:
