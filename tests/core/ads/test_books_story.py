@@ -256,7 +256,7 @@ def earned() -> dict[tuple[str, int], int]:
 def test_any_story_of_a_network_leaves_recounted_statistics_and_balanced_books(settings_env: SettingsEnv) -> None:
     cashdesk.prepare(settings_env, ARCHIVE_AFTER_DAYS="60")
     # a story costs some fifty milliseconds on SQLite and several hundred on PostgreSQL
-    examples = (5 if is_postgres() else 40) * (50 if os.environ.get("PROOF") else 1)
+    examples = (5 if is_postgres() else 40) * (20 if os.environ.get("PROOF") else 1)
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
     run_state_machine_as_test(
         Network,
