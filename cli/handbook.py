@@ -17,6 +17,8 @@ def configuration_markdown() -> str:
         sections.AdLoadSettings,
         sections.BooksSettings,
         sections.MailSettings,
+        sections.DomainsSettings,
+        sections.OutsideSettings,
     )
     return _CONFIGURATION_HEAD + "\n".join(_section(kind) for kind in kinds)
 

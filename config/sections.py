@@ -195,3 +195,63 @@ class MailSettings(BaseModel):
     web_url: str = Field(
         "http://127.0.0.1:8000", description="address under which people reach the web process; links in mail use it"
     )
+
+
+class DomainsSettings(BaseModel):
+    """Tracking domains: how they are checked, when pipelines switch, and what slows a switch down."""
+
+    check_active_links_interval: int = Field(300, ge=1, description="seconds between checks of active domains")
+    safe_browsing_provider: Literal["safebrowsing-v5", "webrisk", "sandbox"] | None = Field(
+        None, description="who is asked about reputation; unset = every reputation verdict is unknown"
+    )
+    safe_browsing_noncommercial: bool = Field(
+        False, description="confirms that safebrowsing-v5 is used without commercial purpose, as its terms ask"
+    )
+    safe_browsing_key: SecretStr | None = Field(None, description="key of Safe Browsing or Web Risk")
+    safe_browsing_url: str | None = Field(None, description="address of the provider; unset = the usual one")
+    dns_upstreams: str = Field(
+        "system,1.1.1.1,8.8.8.8", description="resolvers that vote, as system, address or address:port"
+    )
+    dns_sinkholes: Networks = Field((), description="further networks that only a sinkhole answers with")
+    confirm_after: int = Field(30, ge=0, description="seconds between the first and the second answer of a listing")
+    dns_confirm_after: int = Field(60, ge=0, description="seconds between two rounds of DNS votes")
+    dns_confirm_rounds: int = Field(2, ge=2, description="negative rounds after which a domain does not resolve")
+    canary_names: str = Field("example.com,iana.org", description="names that always resolve, to prove our own line")
+    canary_listed_url: str = Field(
+        "http://testsafebrowsing.appspot.com/s/malware.html", description="an address that is always listed"
+    )
+    canary_clean_url: str = Field("https://example.com/", description="an address that is never listed")
+    safety_request_ttl: int = Field(55, ge=1, description="minutes in which a safety request may be answered")
+    safety_checker_url: str | None = Field(
+        None, description="address of an outside checker of domains; unset = the built-in one"
+    )
+    safety_callback_secrets: SecretStr | None = Field(
+        None, description="secrets that sign answers to safety requests, as kid:secret, two during a rotation"
+    )
+    blast_radius_percent: int = Field(30, ge=1, le=100, description="share of bad domains at which nobody switches")
+    blast_radius_min: int = Field(3, ge=1, description="number of bad domains below which that share says nothing")
+    switch_cool_down: int = Field(600, ge=0, description="seconds between two switches of a pipeline")
+    max_switches_per_day: int = Field(2, ge=1, description="automatic switches of a pipeline within 24 hours")
+    return_after_quiet: int = Field(6, ge=0, description="hours a blocked domain stays away at least")
+    platform_check_interval: int = Field(600, ge=30, description="seconds between two looks at the platforms")
+    affise_max_items: int = Field(200, ge=1, description="changes at Affise that need no person to agree")
+
+
+class OutsideSettings(BaseModel):
+    """Voluum, Affise, Telegram and the registries."""
+
+    sandbox_url: str | None = Field(None, description="a sandbox that plays every outside service; for demo and tests")
+    voluum_base_url: str = Field("https://api.voluum.com", description="address of Voluum")
+    voluum_access_id: str | None = Field(None, description="access id for Voluum")
+    voluum_access_key: SecretStr | None = Field(None, description="access key for Voluum")
+    affise_base_url: str | None = Field(None, description="address of Affise, https://api-COMPANY.affise.com")
+    affise_api_key: SecretStr | None = Field(None, description="key for Affise")
+    affise_transient_texts: str = Field("", description="texts of Affise that mean: try again, separated by semicolons")
+    rdap_bootstrap_url: str = Field(
+        "https://data.iana.org/rdap/dns.json", description="which registry serves which zone"
+    )
+    telegram_bot_token: SecretStr | None = Field(None, description="token of the bot that tells operators")
+    telegram_chat_id: int | None = Field(None, description="the group that it tells")
+    telegram_thread_id: int | None = Field(None, description="the topic of that group; unset = the general one")
+    telegram_group_per_min: int = Field(15, ge=1, le=20, description="messages a minute to one group")
+    telegram_api_url: str = Field("https://api.telegram.org", description="address of Telegram")

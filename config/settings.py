@@ -16,7 +16,9 @@ from config.sections import (
     AdLoadSettings,
     AdmissionSettings,
     BooksSettings,
+    DomainsSettings,
     MailSettings,
+    OutsideSettings,
     ProcessSettings,
     RedirectSettings,
     StateSettings,
@@ -31,6 +33,8 @@ class Settings(
     AdLoadSettings,
     BooksSettings,
     MailSettings,
+    DomainsSettings,
+    OutsideSettings,
     BaseSettings,
 ):
     """Every setting, typed and checked; the field name in capitals is the variable's name."""
@@ -42,7 +46,7 @@ class Settings(
     def _empty_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
         return {name: value for name, value in values.items() if value != "" or name == "spool_dir"}
 
-    @field_validator("trusted_proxies", "allowlist_nets", mode="before")
+    @field_validator("trusted_proxies", "allowlist_nets", "dns_sinkholes", mode="before")
     @classmethod
     def _split_networks(cls, value: object) -> object:
         return checks.networks(value) if isinstance(value, str) else value
