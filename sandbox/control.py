@@ -1,4 +1,4 @@
-"""The control plane under `/_sandbox/`: fault rules, journal, state, seeds, edits and the clock."""
+"""The control plane under `/_sandbox/`: fault rules, journal, state, seeds, hosts, edits and the clock."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from sandbox.faults import Faults, Rule
 from sandbox.fields import BadField, read, whole_number
+from sandbox.hosts import Facts
 from sandbox.journal import Journal
 from sandbox.tenant import Tenant, UnknownObject
 from sandbox.wire import Answer, Request, json_answer
@@ -51,6 +52,8 @@ class Control:
             ("DELETE", "journal"): self._clear_journal,
             ("POST", "reset"): self._reset,
             ("POST", "seed"): self._seed,
+            ("POST", "hosts"): self._set_host,
+            ("GET", "hosts"): self._list_hosts,
             ("POST", "edit"): self._edit,
             ("GET", "state"): self._state,
             ("GET", "clock"): self._clock,
@@ -97,6 +100,7 @@ class Control:
         """State, rules and clock begin anew; the journal is evidence and has a call of its own."""
         self._faults.clear()
         self._world.clock.offset = timedelta()
+        self._world.hosts.clear()
         for tenant in self._tenants.values():
             tenant.reset()
         return Answer(204)
@@ -105,6 +109,16 @@ class Control:
         wish = read(request.body, Seed)
         seed = self._world.seed if wish.seed is None else wish.seed
         return json_answer({name: tenant.seed(seed, wish.size) for name, tenant in self._tenants.items()})
+
+    def _set_host(self, request: Request, parts: _Parts) -> Answer:
+        """One object, or a list of them that is taken whole or not at all."""
+        one = not request.body.lstrip().startswith(b"[")
+        wishes = [read(request.body, Facts)] if one else read(request.body, list[Facts])
+        answers = [{"host": wish.host, **self._world.hosts.set(wish.host, **wish.given())} for wish in wishes]
+        return json_answer(answers[0] if one else {"hosts": len(answers)})
+
+    def _list_hosts(self, request: Request, parts: _Parts) -> Answer:
+        return json_answer({"hosts": [{"host": host, **facts} for host, facts in self._world.hosts]})
 
     def _edit(self, request: Request, parts: _Parts) -> Answer:
         edit = read(request.body, Edit)

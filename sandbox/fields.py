@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 _AT = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _NAMED = re.compile(r"(?:required|unknown) field `(?P<name>[^`]+)`")
-_Shape = TypeVar("_Shape", bound=msgspec.Struct)
+_Shape = TypeVar("_Shape", bound=msgspec.Struct | list[Any])
 
 
 class BadField(ValueError):

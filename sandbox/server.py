@@ -147,6 +147,11 @@ class Sandbox:
         edited: dict[str, Any] = self.control("POST", "edit", {"service": service, "id": object_id, "set": changes})
         return edited
 
+    def host(self, host: str, **facts: Any) -> dict[str, Any]:
+        """Decide facts about a host, such as `listed=["MALWARE"]` or `dns="nx"`; all its facts."""
+        known: dict[str, Any] = self.control("POST", "hosts", {"host": host, **facts})
+        return known
+
     def journal(self, service: str | None = None) -> list[dict[str, Any]]:
         """The rows so far, oldest first."""
         rows: list[dict[str, Any]] = self.control("GET", "journal" + (f"?service={service}" if service else ""))["rows"]

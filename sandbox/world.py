@@ -1,4 +1,4 @@
-"""What all imitated services share: the seed, the movable clock, and where receipts go."""
+"""What all imitated services share: the seed, the movable clock, facts about hosts, and where receipts go."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from config import clock
+from sandbox.hosts import Hosts
 
 
 class Clock:
@@ -26,6 +27,7 @@ class World:
         self.seed = seed
         self.target = target
         self.clock = Clock()
+        self.hosts = Hosts()
 
     def random(self, purpose: str) -> Random:
         """A generator of its own for each purpose, so that one user cannot disturb another's sequence."""
