@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -59,6 +59,19 @@ def named_tokens(value: str) -> dict[str, str]:
 def networks(value: str) -> tuple[object, ...]:
     """Parse a comma-separated list of networks; a bare address is a network of one."""
     return tuple(ip_network(item.strip(), strict=False) for item in value.split(",") if item.strip())
+
+
+def resolver_address(text: str) -> tuple[str, int]:
+    """Address and port of a resolver from `address`, `address:port` or `[address]:port`; raises ValueError."""
+    try:
+        return str(ip_address(text)), 53
+    except ValueError:
+        pass
+    try:
+        parts = urlsplit(f"//{text}")
+        return str(ip_address(parts.hostname or "")), parts.port or 53
+    except ValueError:
+        raise ValueError(f"{text!r} is no resolver; write system, an address, or address:port") from None
 
 
 def scheme(value: SecretStr, *allowed: str) -> SecretStr:
