@@ -13,6 +13,7 @@ from sandbox.faults import Faults, Rule
 from sandbox.fields import BadField, read, whole_number
 from sandbox.hosts import Facts
 from sandbox.journal import Journal
+from sandbox.strangers import Postponing, When
 from sandbox.tenant import Tenant, UnknownObject
 from sandbox.wire import Answer, Request, json_answer
 from sandbox.world import World
@@ -30,6 +31,7 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     service: str
     id: str
     set: dict[str, Any]
+    when: When = "now"
 
 
 class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,7 +124,13 @@ class Control:
 
     def _edit(self, request: Request, parts: _Parts) -> Answer:
         edit = read(request.body, Edit)
-        return json_answer(self._tenant(edit.service).edit(edit.id, edit.set))
+        tenant = self._tenant(edit.service)
+        if edit.when == "now":
+            return json_answer(tenant.edit(edit.id, edit.set))
+        if not isinstance(tenant, Postponing):
+            raise BadField("when", f"{edit.service} is edited now only")
+        tenant.strangers.add(edit.id, edit.set, edit.when)
+        return json_answer({"waiting": edit.when}, 202)
 
     def _state(self, request: Request, parts: _Parts) -> Answer:
         return json_answer(self._tenant("/".join(parts)).state())

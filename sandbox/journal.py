@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from config import clock
-from sandbox.redaction import clean_headers, clean_path, clean_query
+from sandbox.redaction import clean_body, clean_headers, clean_path, clean_query
 from sandbox.wire import Request
 
 KEPT_ROWS = 10_000
@@ -60,7 +60,7 @@ class Journal:
     ) -> None:
         """Record one request; its answer must wait for `when_written`."""
         self._seq += 1
-        body = request.body[:KEPT_BODY].decode("utf-8", "replace")
+        body = clean_body(request.body[:KEPT_BODY].decode("utf-8", "replace"))
         path, query, headers = clean_path(request.path), clean_query(request.query), clean_headers(request.headers)
         row = Row(self._seq, clock.now(), service, request.method, path, query, headers, body, status, fault, effect)
         if self._file:

@@ -19,6 +19,7 @@ _HEADERS = frozenset(
 )
 _QUERY = re.compile(r"(^|&)((?:key|api_?key|token|access_token|password)=)[^&]*", re.IGNORECASE)
 _BOT = re.compile(r"/bot[^/]+")
+_BODY = re.compile(r'("(?:accessKey|accessId|password)"\s*:\s*")(?:[^"\\]|\\.)*')
 _USER_INFO = re.compile(r"(://)[^/@\s]+@")
 
 
@@ -33,6 +34,11 @@ def clean_path(path: str) -> str:
 
 def clean_query(query: str) -> str:
     return _QUERY.sub(rf"\1\2{MASK}", query) if query else query
+
+
+def clean_body(body: str) -> str:
+    """A session is opened with a key inside of JSON."""
+    return _BODY.sub(rf"\1{MASK}", body) if '"accessKey"' in body or '"password"' in body else body
 
 
 def _without_user_info(value: str) -> str:

@@ -1,0 +1,1 @@
+"""Affise as far as tracking domains need it: offers on pages, partial edits, domains."""
