@@ -32,6 +32,10 @@ from (select n, %s::date + n %% %s + interval '1 second' * (n %% 86399) as at,
         '13.0.0.0'::inet + (n / 3) as ip from generate_series(1, %s) as n) as made
 """
 
+_DECIDED = """
+select (select count(*) from adload_charge) + (select count(*) from click_rejected) + (select count(*) from click_error)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -77,20 +81,24 @@ def _drained(here: Stage, turn: int, workers: int) -> Cost:
     """Drain clicks of visitors that no other turn has."""
     source = visits(here.world, here.settings, CLICKS * (turn + 1))
     publish(here, 100, islice(source, CLICKS * turn, None))
-    known = here.outcomes().decided
+    known, all_known = _decided(here), here.outcomes().decided
     with here.system(f"turn-{turn}") as system:
         for number in range(workers):
             system.start(f"worker-{number}", "worker", "--lane", "clicks")
-        drained(lambda: here.outcomes().decided - known, 1)
-        first, begun = here.outcomes().decided - known, monotonic()
+        drained(lambda: _decided(here) - known, 1)
+        first, begun = _decided(here) - known, monotonic()
         spent = _cpu(here, system)
-        drained(lambda: here.outcomes().decided - known, CLICKS)
+        drained(lambda: _decided(here) - known, CLICKS)
         seconds = monotonic() - begun
         worker, database = (after - before for after, before in zip(_cpu(here, system), spent, strict=True))
-    decided = here.outcomes().decided - known
-    must_equal("growth", {"sent": CLICKS, "decided": decided})
+    must_equal("growth", {"sent": CLICKS, "decided": here.outcomes().decided - all_known})
     rest = CLICKS - first
     return Cost(rest / seconds, 1e6 * worker / rest, 1e6 * database / rest)
+
+
+def _decided(here: Stage) -> int:
+    """Clicks decided in this bench; the stored ones have no charge, so that counting does not take longer than work."""
+    return int(here.query(_DECIDED)[0][0])
 
 
 def _cpu(here: Stage, system: System) -> tuple[float, float]:
