@@ -133,8 +133,8 @@ create unique index switch_proposal_open on switch_proposal (pipeline_id) where 
 
 OUTSIDE = """
 create table reputation_cache (
-    provider text not null, prefix text not null, full_hashes {json} not null, expires_at {instant} not null,
-    primary key (provider, prefix));
+    provider text not null, prefix text not null, full_hashes {json} not null, observed_at {instant} not null,
+    expires_at {instant} not null, primary key (provider, prefix));
 create table integration_pause (service text primary key, reason text not null, since {instant} not null);
 create table rate_bucket (service text primary key, tokens double precision not null, refilled_at {instant} not null);
 
@@ -143,8 +143,15 @@ create table alert (
     severity text not null check (severity in ('critical', 'warning', 'info')), first_seen_at {instant} not null,
     last_seen_at {instant} not null, count integer not null default 1, payload {json} not null, acked_by text,
     acked_at {instant}, chat_id bigint, message_id bigint, message_text text, announced_at {instant},
-    repeat_at {instant}, resolved_at {instant});
+    repeat_at {instant}, repeats integer not null default 0, resolved_at {instant}, closing_told_at {instant},
+    version integer not null default 1, told_version integer not null default 0, claimed_until {instant},
+    group_id bigint);
 create unique index alert_open on alert (kind, dedupe_key) where resolved_at is null;
+create index alert_latest on alert (kind, dedupe_key, id);
+create index alert_recent on alert (first_seen_at);
+create index alert_untold on alert (id) where told_version < version and group_id is null;
+create index alert_members on alert (group_id) where group_id is not null;
+create table telegram_chat (id bigint primary key, moved_to bigint not null, moved_at {instant} not null);
 create table telegram_update (update_id bigint primary key, received_at {instant} not null);
 create table telegram_button (
     id text primary key, action text not null, object text not null, expected text not null,

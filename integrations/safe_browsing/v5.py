@@ -1,0 +1,125 @@
+"""Google Safe Browsing version 5, asked by hash prefixes, so that no address leaves this machine."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from config import clock
+from integrations.errors import OutsideError, Unauthorized
+from integrations.http import Client, Effect
+from integrations.safe_browsing import checking, replies
+from integrations.safe_browsing.pool import each
+from integrations.safe_browsing.port import LONGEST_SAFE, Cache, Entry, NoCache, Verdict, expiry
+from integrations.safe_browsing.urls import PREFIX_BYTES, expressions, full_hash
+from integrations.safe_browsing.wire import Found
+
+BASE_URL = "https://safebrowsing.googleapis.com/v5"
+TIMEOUT = (3.0, 5.0)
+DEADLINE = 8.0
+THREADS = 4
+MOST_PREFIXES = 400
+LONGEST_QUERY = 7_900
+PREFIX_DIGITS = 2 * PREFIX_BYTES
+
+
+@dataclass(slots=True)
+class SafeBrowsing:
+    """`provider` is the name on verdicts and cached answers; `seconds` is how long one check goes on asking."""
+
+    key: str = field(default="", repr=False)
+    url: str = BASE_URL
+    provider: str = "safebrowsing-v5"
+    cache: Cache = field(default_factory=NoCache)
+    ca_bundle: str | None = None
+    seconds: float = 40.0
+    clock: Callable[[], float] = clock.monotonic
+    client: Client = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.client = Client(
+            "safe_browsing",
+            self.url,
+            timeout=TIMEOUT,
+            deadline=DEADLINE,
+            headers={"Accept": replies.PROTOBUF} | ({"X-Goog-Api-Key": self.key} if self.key else {}),
+            secrets=(self.key,) if self.key else (),
+            ca_bundle=self.ca_bundle,
+            clock=self.clock,
+        )
+
+    def check(self, urls: Collection[str], *, fresh: Collection[str] = ()) -> dict[str, Verdict]:
+        """A verdict for each address; see the port."""
+        keys = {url: _keys(url) for url in (*urls, *fresh)}
+        return checking.check(self.provider, self.cache, keys, fresh, self._ask)
+
+    def check_live(self, urls: Collection[str]) -> dict[str, Verdict]:
+        """The same without the cache."""
+        return self.check((), fresh=urls)
+
+    def search_hashes(self, prefixes: Sequence[str]) -> list[Entry]:
+        """What is listed under each prefix of 8 hex digits; raises an outcome of `integrations.errors`."""
+        observed_at = clock.now()
+        path = "/hashes:search?" + "&".join(_parameter(prefix) for prefix in prefixes)
+        with replies.named():
+            reply = self.client.call("GET", path, effect=Effect.READ, parse=False)
+        return _entries(prefixes, replies.hashes(reply, self.client.secrets), observed_at)
+
+    def probe(self) -> str:
+        """A look-up of a name that nobody lists."""
+        self.search_hashes([full_hash("example.com/").hex()[:PREFIX_DIGITS]])
+        return f"{self.provider}: answers"
+
+    def _ask(self, prefixes: list[str]) -> dict[str, Entry | str]:
+        ends_at = self.clock() + self.seconds
+        refused: list[str] = []
+
+        def ask(chunk: tuple[str, ...]) -> dict[str, Entry | str]:
+            if refused or self.clock() >= ends_at:
+                return dict.fromkeys(chunk, refused[0] if refused else "out_of_time")
+            try:
+                return {entry[0]: entry for entry in self.search_hashes(chunk)}
+            except OutsideError as error:
+                word = checking.reason(self.provider, error)
+                refused.extend([word] if isinstance(error, Unauthorized) else [])
+                return dict.fromkeys(chunk, word)
+
+        answers = each(_chunks(prefixes), ask, threads=THREADS, leave=self.client.close)
+        return {prefix: answer for chunk in answers.values() for prefix, answer in chunk.items()}
+
+
+def _keys(url: str) -> checking.Keys:
+    digests = [full_hash(expression).hex() for expression in expressions(url)]
+    return [(digest[:PREFIX_DIGITS], digest) for digest in digests]
+
+
+def _parameter(prefix: str) -> str:
+    """Of the characters of base64 only the plus sign means something else in a query."""
+    return "hashPrefixes=" + b64encode(bytes.fromhex(prefix)).decode().replace("+", "%2B")
+
+
+def _chunks(prefixes: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """As many prefixes as one request may carry, by number and by length of its address."""
+    chunk: list[str] = []
+    length = 0
+    for prefix in prefixes:
+        size = len(_parameter(prefix)) + 1
+        if chunk and (len(chunk) == MOST_PREFIXES or length + size > LONGEST_QUERY):
+            yield tuple(chunk)
+            chunk, length = [], 0
+        chunk.append(prefix)
+        length += size
+    if chunk:
+        yield tuple(chunk)
+
+
+def _entries(prefixes: Sequence[str], found: Found, observed_at: datetime) -> list[Entry]:
+    """The answer holds for every prefix that was asked, whether or not something is listed under it."""
+    life = timedelta(seconds=min(found.seconds, LONGEST_SAFE.total_seconds()))
+    listed: dict[str, dict[str, list[str]]] = {prefix: {} for prefix in prefixes}
+    for digest, threats in found.threats.items():
+        if threats and (under := listed.get(digest.hex()[:PREFIX_DIGITS])) is not None:
+            under[digest.hex()] = sorted(threats)
+    return [(prefix, under, observed_at, expiry(under, observed_at, life)) for prefix, under in listed.items()]

@@ -1,0 +1,1 @@
+"""Safe Browsing and Web Risk, two doors to one set of listings."""
