@@ -24,6 +24,7 @@ from integrations.breaker import Breaker
 from integrations.errors import RateLimited
 from integrations.exchange import Exchange
 from integrations.limiter import Limiter
+from integrations.metrics import measured
 from integrations.outcomes import Effect
 from integrations.redaction import excerpt, quieten_urllib3, redact
 from integrations.transport import Answer, Lost, fetch, new_session
@@ -32,6 +33,7 @@ __all__ = ["Client", "Effect", "Reply"]
 
 LONGEST_STEP = 30.0
 WIRE_OVERHEAD = 256 * 1024
+OVERLOAD_WITHIN = 2048
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +55,8 @@ class Client:
 
     `timeout` is (connect, read) in seconds, `deadline` the seconds for everything together, `max_body` the most
     decoded bytes of an answer. `secrets` are removed wherever they show up. `rate` is calls a second, None for no
-    limit. Plain http only to this machine or the sandbox. Raises ValueError for settings that cannot work.
+    limit. `overload_text` in an answer means 429, whatever its status says. Plain http only to this machine or the
+    sandbox. Raises ValueError for settings that cannot work.
     """
 
     service: str
@@ -72,6 +75,7 @@ class Client:
     clock: Callable[[], float] = monotonic
     rate: float | None = None
     burst: int = 1
+    overload_text: bytes = b""
     on_recovery: Callable[[], None] | None = None
     breaker: Breaker = field(init=False)
     limiter: Limiter = field(init=False)
@@ -110,7 +114,7 @@ class Client:
         content = orjson.dumps(json) if json is not None else body
         request = self._prepare(method, path, params, form or content, self._headers(request_id, json, headers))
         self.limiter.take()
-        with self.breaker.guard():
+        with measured(self.service), self.breaker.guard():
             answer = self._fetch(request, self.deadline if deadline is None else deadline)
             return self._judge(answer, effect, parse, request_id)
 
@@ -185,9 +189,11 @@ class Client:
 
     def _answered(self, answer: Answer, effect: Effect, parse: bool, request_id: str) -> Reply | outcomes.Outcome:
         self._certificate_refused = False
-        if not 200 <= answer.status < 300:
+        overload = bool(self.overload_text) and self.overload_text in answer.body[:OVERLOAD_WITHIN]
+        if overload or not 200 <= answer.status < 300:
             wait = retry_after.seconds(answer.headers.get("Retry-After"), self.default_wait)
-            return outcomes.of_status(effect, answer.status, excerpt(answer.body, self.secrets), wait)
+            status = 429 if overload else answer.status
+            return outcomes.of_status(effect, status, excerpt(answer.body, self.secrets), wait)
         try:
             value = self._value(answer, parse)
         except bodies.Unreadable as problem:

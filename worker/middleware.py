@@ -126,6 +126,7 @@ class Metrics(Middleware):
         runs, duration = metrics.of_run(message.actor_name, outcome_of(message, exception))
         runs.inc()
         duration.observe(duration_of(message))
+        metrics.WAITED.labels(message.queue_name).set(_waited(message))
 
     def after_skip_message(self, broker: Broker, message: Any) -> None:
         metrics.RUNS.labels(message.actor_name, outcome_of(message, None)).inc()

@@ -25,7 +25,7 @@ from models.retention import forget_old
 from worker import metrics
 from worker.broker import HardenedRabbitmqBroker
 from worker.dead_drain import drain
-from worker.depths import Depths
+from worker.depths import UNKNOWN, Depths
 from worker.supervisor import notify
 
 log = structlog.get_logger(__name__)
@@ -147,6 +147,18 @@ def sample() -> None:
     OLDEST.set(age)
 
 
+class Sounding:
+    """Measures how many messages wait in each queue; a queue that cannot be asked keeps its last figure."""
+
+    def __init__(self, depths: Callable[[str], int]) -> None:
+        self._depths = depths
+
+    def __call__(self) -> None:
+        for queue in QUEUES:
+            if (ready := self._depths(queue)) < UNKNOWN:
+                metrics.READY.labels(queue).set(ready)
+
+
 def run_rounds(relay: Relay, stop: threading.Event) -> None:
     """Rounds until `stop` is set; a full one is followed by the next without a pause."""
     while not stop.is_set():
@@ -194,6 +206,7 @@ def _chores(settings: Settings, broker: HardenedRabbitmqBroker, stop: threading.
     return [
         Chore("dead-letters", DRAIN_SECONDS, lambda: _drain(broker), stop),
         Chore("outbox-sample", SAMPLE_SECONDS, sample, stop),
+        Chore("queue-depths", SAMPLE_SECONDS, Sounding(Depths(broker.parameters)), stop),
         Chore("retention", RETENTION_SECONDS, lambda: forget_old(settings.dead_letter_days), stop),
     ]
 

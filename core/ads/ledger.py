@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
-from config.clock import now
+from config.clock import now, today
 from config.ids import new_id
 from core.ads.persons import Person, Role, require
-from models import accounts, audit, ledger
+from models import accounts, audit, invariants_books, invariants_money, ledger
 from models.conflicts import transaction
 from models.fields import decimal_text, micros
 from models.ledger import Entry, EntryKind, Line, Standing
 
 REASON_LENGTH = 500
+LOOKED_BACK = timedelta(days=40)
 
 
 class Refused(ValueError):
@@ -27,6 +28,16 @@ def balance(account_id: int) -> int:
 def standing(login: str) -> Standing:
     """What an account has and may ask for; raises NoAccount."""
     return ledger.standing(accounts.find(login).id)
+
+
+def imbalance() -> dict[str, int]:
+    """How many accounts and payouts contradict what their rows come from, of the last forty days; all must be 0."""
+    since = today() - LOOKED_BACK
+    return {
+        "earnings": len(invariants_books.earnings_differ(since)),
+        "holds": len(invariants_money.holds_differ(since)),
+        "payouts": len(invariants_money.payouts_do_not_add_up(since)),
+    }
 
 
 def entries(login: str, *, before: int | None = None, limit: int = 100) -> list[Entry]:

@@ -18,7 +18,7 @@ from core.ads.spool import Spool
 from models import partitions
 from models.click_errors import ErrorFilter
 from models.database import db
-from worker import events
+from worker import events, metrics
 from worker.actor import actor
 from worker.shared import DeadMessage, gave_up
 
@@ -142,6 +142,7 @@ def record_dead_clicks(letter: DeadMessage) -> None:
 
 def _told(tally: Tally) -> int:
     """Say what a person must know; the number of clicks for the books."""
+    metrics.count_clicks(tally.counts)
     for name, count in tally.alarms.items():
         log.error("click_alarm", alarm=name, clicks=count)
     events.announce_clicks(tally.done)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import structlog
 
-from core.ads import statistics
+from core.ads import ledger, statistics
 from core.ads.statistics import Refreshed
+from worker import metrics
 from worker.actor import actor
 
 log = structlog.get_logger(__name__)
@@ -17,6 +18,8 @@ def aggregate_stats() -> int:
     computed = 0
     for day in statistics.refresh():
         computed += _note(day)
+    for name, wrong in ledger.imbalance().items():
+        metrics.IMBALANCE.labels(name).set(wrong)
     return computed
 
 
