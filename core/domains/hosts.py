@@ -8,13 +8,13 @@ from functools import cache
 import idna
 from publicsuffixlist import PublicSuffixList
 
-LONGEST_NAME = 253
 LONGEST_TEXT = 1000  # nothing longer can become a name, and decoding it would take long
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2}")
 _AUTHORITY = re.compile(r"[^/?#\\\s]*")
 # without a scheme only what cannot be anything else is a host: dotted, and a port of digits if any
 _BARE = re.compile(r"\s*(?P<host>[^/?#\\@:{}\[\]()<>%&=\s]+\.[^/?#\\@:{}\[\]()<>%&=\s]+)(?::[0-9]+)?(?=[/?#\\\s]|$)")
 _NOT_IN_HOST = re.compile(r"[/?#\\@:{}\[\]()<>%&=\s\x00-\x20\x7f]")
+_ALLOWED = "letters, digits and hyphens, at most 63 in a label and 253 in all"
 _MISTAKES = (
     (r"[\x00-\x20\x7f]", "a blank or a control character; write the name alone"),
     (r"://|^//", "a scheme; write the host alone, such as go.example.com"),
@@ -39,7 +39,7 @@ def name_of(text: str) -> str:
     if not given:
         raise BadName("the name is empty; write a host such as go.example.com")
     if len(given) > LONGEST_TEXT:
-        raise BadName(f"{_shown(given)} is longer than {LONGEST_NAME} characters; write a shorter name")
+        raise BadName(f"{_shown(given)} is too long; use {_ALLOWED}")
     name = _a_labels(given)
     _check_host(name, given)
     registrable(name)
@@ -113,7 +113,7 @@ def _a_labels(given: str) -> str:
         name = idna.encode(given, uts46=True, std3_rules=True).decode().lower().removesuffix(".")
         idna.decode(name)  # an A-label that means nothing passes the encoder
     except UnicodeError as problem:
-        raise BadName(f"{_shown(given)} is no host name ({problem}); use letters, digits and hyphens") from None
+        raise BadName(f"{_shown(given)} is no host name ({problem}); use {_ALLOWED}") from None
     return name
 
 
@@ -122,8 +122,6 @@ def _check_host(name: str, given: str) -> None:
         raise BadName(f"{_shown(given)} is an address; write the name of a host")
     if "." not in name:
         raise BadName(f"{_shown(given)} has one label only; write the whole name, such as go.example.com")
-    if len(name) > LONGEST_NAME:
-        raise BadName(f"{_shown(given)} is longer than {LONGEST_NAME} characters; write a shorter name")
 
 
 def _shown(text: str) -> str:
