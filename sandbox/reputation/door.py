@@ -29,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     disabled: bool = False
     quota: Annotated[int, Meta(ge=0)] | None = None
     unsafe_percent: Annotated[int, Meta(ge=0, le=100)] = 0
-    cache_seconds: Annotated[list[Annotated[int, Meta(ge=0)]], Meta(min_length=1)] = [300, 120, 600]
+    cache_seconds: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)] = (300, 120, 600)
     hit_seconds: int = 300
     format: Literal["accept", "json", "protobuf"] = "accept"
     spoil: Literal["", "cut", "unknown_enum"] = ""
