@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token_seconds: Count = 14_400
     calls_per_token: Count | None = None
     strict_domains: bool = False
-    domains: list[str] = [domain(number) for number in range(DOMAINS)]
+    domains: tuple[str, ...] = tuple(map(domain, range(DOMAINS)))
     per_second: Count = 15
     limit_status: Annotated[int, Meta(ge=200, le=599)] = 403
 
