@@ -18,6 +18,8 @@ HINTS = {
     "SETTLEMENT_CURRENCY": "three capital letters, for example USD",
     "DATABASE_URL": "for example postgresql://user:password@host:5432/signalbox, or leave it out for SQLite",
     "RABBITMQ_URL": "for example amqp://user:password@host:5672/vhost, or leave it out to run embedded",
+    "DNS_UPSTREAMS": "for example system,1.1.1.1,8.8.8.8 or 127.0.0.1:5353",
+    "SANDBOX_URL": "the address that `signalbox sandbox` prints as http",
     "TRUSTED_PROXIES": "a comma-separated list of networks, for example 10.0.0.0/8,2001:db8::/32",
     "ALLOWLIST_NETS": "a comma-separated list of networks, for example 198.51.100.0/24",
 }
@@ -88,6 +90,17 @@ def web_address(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an absolute http:// or https:// address")
     return value
+
+
+def is_near(url: str) -> bool:
+    """Whether an address leads to this machine or to an imitated name."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith((".localhost", ".sandbox.test")):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def currency(value: str) -> str:

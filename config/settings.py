@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config import checks
+from config import checks, sandbox
 from config.errors import SettingsError
 from config.sections import (
     AdLoadSettings,
@@ -43,6 +43,13 @@ class Settings(
 
     @model_validator(mode="before")
     @classmethod
+    def _sandbox_stands_in(cls, values: dict[str, object]) -> dict[str, object]:
+        """Runs after the next one, as validators of this mode go from the last to the first."""
+        url = values.get("sandbox_url")
+        return sandbox.stand_ins(str(url)) | values if url else values
+
+    @model_validator(mode="before")
+    @classmethod
     def _empty_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
         return {name: value for name, value in values.items() if value != "" or name == "spool_dir"}
 
@@ -69,6 +76,19 @@ class Settings(
         if value is not None:
             checks.named_tokens(value.get_secret_value())
         return value
+
+    @field_validator("dns_upstreams")
+    @classmethod
+    def _usable_resolvers(cls, value: str) -> str:
+        for item in filter(None, map(str.strip, value.split(","))):
+            if item != "system":
+                checks.resolver_address(item)
+        return value
+
+    @field_validator("sandbox_url")
+    @classmethod
+    def _known_sandbox(cls, value: str | None) -> str | None:
+        return value and checks.web_address(value)
 
     @field_validator("smtp_url")
     @classmethod
@@ -110,6 +130,24 @@ class Settings(
             raise ValueError("ARCHIVE_AFTER_DAYS: must not be below CLOSE_AFTER_DAYS; an open day needs its clicks")
         if self.purge_after_days is not None and self.purge_after_days <= self.archive_after_days:
             raise ValueError("PURGE_AFTER_DAYS: must be above ARCHIVE_AFTER_DAYS; only archived days are purged")
+        return self
+
+    @model_validator(mode="after")
+    def _provider_may_be_used(self) -> Settings:
+        """Safe Browsing is not for business, the sandbox not for the world, and the real ones want a key."""
+        name, address = self.safe_browsing_provider, self.safe_browsing_url or self.sandbox_url
+        if name == "safebrowsing-v5" and not self.safe_browsing_noncommercial:
+            raise ValueError(
+                "SAFE_BROWSING_NONCOMMERCIAL: Safe Browsing is free for non-commercial use only; set it to true if"
+                " yours is, otherwise SAFE_BROWSING_PROVIDER=webrisk"
+            )
+        if name == "sandbox" and not (address and checks.is_near(address)):
+            raise ValueError(
+                "SAFE_BROWSING_URL: with SAFE_BROWSING_PROVIDER=sandbox it (or SANDBOX_URL) must lead to this machine"
+                " or to *.sandbox.test"
+            )
+        if name in ("safebrowsing-v5", "webrisk") and not (self.safe_browsing_key or address):
+            raise ValueError(f"SAFE_BROWSING_KEY: required with SAFE_BROWSING_PROVIDER={name}")
         return self
 
     @property

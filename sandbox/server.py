@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -13,15 +12,22 @@ from typing import Any, Self, TypeVar
 import orjson
 
 from sandbox.adload.tenant import AdLoad
+from sandbox.affise.tenant import Affise
 from sandbox.app import App
 from sandbox.connection import Connection
 from sandbox.journal import Journal
 from sandbox.mail.door import Door
 from sandbox.mail.tenant import Mail
+from sandbox.outside import Outside
+from sandbox.ports import Ports, address_of, open_ports
+from sandbox.rdap.tenant import Rdap
+from sandbox.reputation.safe_browsing import SafeBrowsing
+from sandbox.reputation.web_risk import WebRisk
+from sandbox.voluum.tenant import Voluum
 from sandbox.wire import Request
 from sandbox.world import World
 
-LOOPBACK = "127.0.0.1"
+OUTSIDE = (Rdap, SafeBrowsing, WebRisk, Voluum, Affise)
 _Result = TypeVar("_Result")
 
 
@@ -32,8 +38,9 @@ class Refused(ValueError):
 class Sandbox:
     """`with Sandbox() as sandbox:` serves at `sandbox.url` until the block ends.
 
-    `port` 0 picks a free one; `journal` is a file that receives every row, synced; `token` makes
-    AdLoad ask for that bearer token; `latency_ms` delays every answer of a service.
+    `port` 0 picks free ones; the resolvers, SMTP and TLS have the five ports above it. `journal` is a file that
+    receives every row, synced; `token` makes AdLoad ask for that bearer token; `latency_ms` delays every answer of a
+    service.
     """
 
     def __init__(
@@ -50,34 +57,43 @@ class Sandbox:
         self._latency_ms = latency_ms
         self._token = token
         self.world = World(seed, target)
-        self.url = self.smtp_url = ""
+        self.url = self.smtp_url = self.tls_address = ""
+        self.dns_upstreams: tuple[str, ...] = ()
 
     def start(self) -> Self:
         """Listen and serve; raises OSError when the port is taken or the journal cannot be opened."""
         self._journal = Journal(self._journal_file)
-        listener = self._listen()
-        doorstep = socket.create_server((LOOPBACK, 0), backlog=128)
-        self.smtp_url = f"smtp://{LOOPBACK}:{doorstep.getsockname()[1]}"
-        self.url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+        ports = self._listen()
         mail = Mail(self.world)
-        self._app = App(self.world, [AdLoad(self.world, self._token), mail], self._journal, self._latency_ms)
+        self._app = App(
+            self.world,
+            [AdLoad(self.world, self._token), mail, *(service(self.world) for service in OUTSIDE)],
+            self._journal,
+            self._latency_ms,
+        )
         self._live: set[Connection] = set()
         self._doors: set[Door] = set()
         self._loop = asyncio.new_event_loop()
-        serving = self._loop.create_server(lambda: Connection(self._app, self._live), sock=listener)
+        serving = self._loop.create_server(lambda: Connection(self._app, self._live), sock=ports.http)
         self._server = self._loop.run_until_complete(serving)
-        opening = self._loop.create_server(lambda: Door(mail, self._journal, self._doors), sock=doorstep)
+        opening = self._loop.create_server(lambda: Door(mail, self._journal, self._doors), sock=ports.smtp)
         self._mail_server = self._loop.run_until_complete(opening)
+        self._outside = Outside(self.world, self._journal)
+        self._loop.run_until_complete(self._outside.listen(ports))
         self._thread = Thread(target=self._loop.run_forever, name="sandbox", daemon=True)
         self._thread.start()
         return self
 
-    def _listen(self) -> socket.socket:
+    def _listen(self) -> Ports:
         try:
-            return socket.create_server((LOOPBACK, self._wanted_port), backlog=1024)
+            ports = open_ports(self._wanted_port)
         except OSError:
             self._journal.close()
             raise
+        self.url, self.smtp_url = f"http://{address_of(ports.http)}", f"smtp://{address_of(ports.smtp)}"
+        self.dns_upstreams = tuple(address_of(streams) for _, streams in ports.dns)
+        self.tls_address = address_of(ports.tls)
+        return ports
 
     def stop(self) -> None:
         """Cut every connection and close; the rows are on disk afterwards."""
@@ -90,6 +106,7 @@ class Sandbox:
     async def _shut(self) -> None:
         self._server.close()
         self._mail_server.close()
+        self._outside.close()
         for connection in list(self._live):
             connection.abort()
         for door in list(self._doors):
@@ -108,12 +125,26 @@ class Sandbox:
     def adload_url(self) -> str:
         return f"{self.url}/adload"
 
+    @property
+    def rdap_url(self) -> str:
+        """The bootstrap file of the registries."""
+        return f"{self.url}/rdap/dns.json"
+
+    @property
+    def authority_pem(self) -> str:
+        """The authority that signed the certificates of the TLS listener, for CA_BUNDLE."""
+        return self._outside.certificates.authority_pem
+
     def addresses(self) -> dict[str, str]:
         """Every address, for the line that `signalbox sandbox` prints."""
         return {
             "http": self.url,
             "control": f"{self.url}/_sandbox",
+            "dns": ",".join(self.dns_upstreams),
             "smtp": self.smtp_url,
+            "tls": self.tls_address,
+            "tls_authority": self.authority_pem,
+            "rdap": self.rdap_url,
             "adload": self.adload_url,
             "adload_rpc": f"{self.adload_url}/rpc",
             "target": self.world.target,

@@ -1,0 +1,1 @@
+"""Three resolvers that may each say something else."""

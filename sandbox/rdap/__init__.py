@@ -1,0 +1,1 @@
+"""A registry of every domain below the zones that the sandbox plays."""

@@ -1,0 +1,1 @@
+"""One listener with a certificate of the wanted kind for every name."""
