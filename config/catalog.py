@@ -19,6 +19,7 @@ NEVER = Retry(0)
 SOON = Retry(5, 1, 60)
 MINUTELY = Retry(3, 60, 60)
 PATIENTLY = Retry(53, 30, 300)
+HOURLONG = Retry(60, 5, 300)
 
 
 class CatchUp(StrEnum):
@@ -155,6 +156,8 @@ _ADS = (
 _SHARED = (
     Task("give_up", "retry", Area.SHARED, 60, PATIENTLY),
     Task("publish_event", "jobs", Area.SHARED, 60, SOON),
+    Task("announce_alert", "alerts", Area.SHARED, 40, HOURLONG),
+    Task("remind_of_alerts", "periodic", Area.SHARED, 50, trigger=every(60), lease=50),
 )
 
 TASKS: dict[str, Task] = {task.name: task for task in (*_ADS, *_SHARED)}
@@ -170,6 +173,7 @@ LANES: dict[str, Lane] = {
         Lane("jobs", ("jobs",), 4, 4),
         Lane("periodic", ("periodic",), 4, 4),
         Lane("internal", ("notify-internal",), 8, 8),
+        Lane("alerts", ("alerts",), 2, 2),
         Lane("reporting", ("reporting",), 4, 4),
     )
 }

@@ -12,6 +12,7 @@ from config.catalog import TASKS
 from config.clock import now, today
 from config.ids import new_id
 from config.settings import Settings
+from core import alerts
 from core.ads import clicks
 from models.ads import Campaign, ClickError, IpBlacklist, Offer
 from models.database import db, execute, fetch
@@ -30,7 +31,7 @@ from worker.broker import load_actors, make_broker
 TABLES = (
     "click", "click_rejected", "click_error", "ip_blacklist", "adload_charge", "campaign", "offer", "click_price",
     "stats_dirty_day", "dead_letter", "queue_message", "mail", "account", "stats_daily", "stats_daily_adv",
-    "stats_daily_user", "stats_overall_by_date", "manager_day", "ledger_entry", "payout_request", "audit_log",
+    "stats_daily_user", "stats_overall_by_date", "manager_day", "ledger_entry", "payout_request", "audit_log", "alert",
 )  # fmt: skip
 # when a row was written, and what was only asked for again, may differ between the runs
 VOLATILE = {
@@ -139,6 +140,12 @@ def unreported(here: Stage) -> dict[str, Any]:
     return {}
 
 
+def open_incident(here: Stage) -> dict[str, Any]:
+    with db.atomic():
+        (alert_id,) = alerts.raise_alert("unsafe", "c4.example", alerts.Severity.CRITICAL, {"object": "c4.example"})
+    return {"alert_id": alert_id}
+
+
 def nothing(here: Stage) -> dict[str, Any]:
     return {}
 
@@ -169,6 +176,8 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "aggregate_stats": counted_clicks,
     "give_up": dead_message,
     "publish_event": event,
+    "announce_alert": open_incident,
+    "remind_of_alerts": nothing,
 }
 
 

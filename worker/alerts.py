@@ -1,0 +1,77 @@
+"""Telling operators: raising incidents beside the change they follow from, and announcing them in the chat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import structlog
+
+from core import alerts, announcing
+from core.alerts import Severity
+from core.announcing import Told
+from models.database import db
+from worker.actor import actor
+from worker.failures import Busy
+
+__all__ = ["Severity", "acknowledge", "announce_alert", "remind_of_alerts", "settle", "tell", "tell_all", "well"]
+
+TAKEN_SECONDS = 5.0
+log = structlog.get_logger(__name__)
+
+
+def tell(kind: str, key: str, severity: Severity, **payload: Any) -> None:
+    """Raise an incident and announce it, in one transaction; harmless to repeat, for it is then noted once more."""
+    tell_all(kind, {key: payload}, severity)
+
+
+def tell_all(kind: str, objects: Mapping[str, Mapping[str, Any]], severity: Severity) -> None:
+    """The same for several objects, by key."""
+    with db.atomic():
+        _announce(alerts.raise_all(kind, objects, severity))
+
+
+def well(kind: str, *keys: str) -> None:
+    """Close the incidents of these objects, if they have any, and say so."""
+    with db.atomic():
+        _announce(alerts.resolve(kind, *keys))
+
+
+def settle(kind: str, still: Iterable[str] = ()) -> None:
+    """Close every incident of a kind except those of these keys, and say so."""
+    with db.atomic():
+        _announce(alerts.settle(kind, still))
+
+
+def acknowledge(alert_id: int, by: str) -> bool:
+    """Note who looks after an incident, and say so; False if somebody did before, or it is over."""
+    with db.atomic():
+        done = alerts.acknowledge(alert_id, by)
+        _announce([alert_id] if done else [])
+    return done
+
+
+@actor
+def announce_alert(alert_id: int) -> None:
+    """Bring the operators' message about one incident up to date; without a bot it is only logged."""
+    told = announcing.announce(alert_id)
+    log.info("alert_announced", alert_id=alert_id, result=told.value)
+    if told is Told.TAKEN:
+        raise Busy(TAKEN_SECONDS)
+    if told is Told.MORE:
+        _announce([alert_id])
+
+
+@actor
+def remind_of_alerts() -> int:
+    """Repeat critical incidents that nobody has acknowledged, and announce what a lost message left untold."""
+    with db.atomic():
+        late = alerts.gather_backlog()
+        found = announcing.due()
+        _announce({*late, *found})
+    return len(found)
+
+
+def _announce(ids: Iterable[int]) -> None:
+    for alert_id in sorted(ids):
+        announce_alert.send_with_options(kwargs={"alert_id": alert_id}, dedupe_key=f"alert:{alert_id}")
