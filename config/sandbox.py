@@ -27,4 +27,5 @@ def stand_ins(url: str) -> dict[str, object]:
         "canary_listed_url": "http://malware.canary.sandbox.test/",
         "canary_clean_url": "https://clean.canary.sandbox.test/",
         "rdap_bootstrap_url": f"{base}/rdap/dns.json",
+        "telegram_api_url": f"{base}/telegram",
     }

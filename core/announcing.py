@@ -233,5 +233,5 @@ def _bot(settings: Settings) -> TelegramPort | None:
         return None
     from integrations.telegram import Telegram  # most processes never talk to Telegram, and the library is large
 
-    base = f"{settings.sandbox_url.rstrip('/')}/telegram" if settings.sandbox_url else settings.telegram_api_url
-    return Telegram(settings.telegram_bot_token.get_secret_value(), base, ca_bundle=settings.ca_bundle)
+    token, address = settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url
+    return Telegram(token, address, ca_bundle=settings.ca_bundle)

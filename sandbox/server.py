@@ -23,11 +23,12 @@ from sandbox.ports import Ports, address_of, open_ports
 from sandbox.rdap.tenant import Rdap
 from sandbox.reputation.safe_browsing import SafeBrowsing
 from sandbox.reputation.web_risk import WebRisk
+from sandbox.telegram.tenant import Telegram
 from sandbox.voluum.tenant import Voluum
 from sandbox.wire import Request
 from sandbox.world import World
 
-OUTSIDE = (Rdap, SafeBrowsing, WebRisk, Voluum, Affise)
+OUTSIDE = (Rdap, SafeBrowsing, WebRisk, Voluum, Affise, Telegram)
 _Result = TypeVar("_Result")
 
 

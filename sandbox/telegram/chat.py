@@ -44,7 +44,7 @@ class Chat:
         self._calls: deque[datetime] = deque()
 
     def wait(self, now: datetime) -> int:
-        """Whole seconds until another call is allowed; 0 counts this one as made."""
+        """Whole seconds until another message or edit is allowed; 0 for at once."""
         while self._calls and self._calls[0] <= now - MINUTE:
             self._calls.popleft()
         if self.id < 0 and len(self._calls) >= self.rules.per_minute:
@@ -52,8 +52,11 @@ class Chat:
         lately = [at for at in self._calls if at > now - timedelta(seconds=1)]
         if len(lately) >= self.rules.per_second:
             return 1
-        self._calls.append(now)
         return 0
+
+    def count(self, now: datetime) -> None:
+        """A message or an edit was taken; what is refused counts nothing."""
+        self._calls.append(now)
 
     def shown(self) -> dict[str, Any]:
         return {

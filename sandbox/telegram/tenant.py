@@ -127,6 +127,7 @@ class Telegram:
         silent = str(wanted.get("disable_notification", "")).lower() == "true"
         message = Message(self._last_message, text, thread, silent, reply, buttons, now, [text])
         chat.messages[message.message_id] = message
+        chat.count(now)
         return _shown(chat, message)
 
     def _edit(self, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -143,6 +144,7 @@ class Telegram:
             )
         message.text, message.buttons = text, buttons
         message.texts.append(text)
+        chat.count(self._world.clock.now())
         return _shown(chat, message)
 
     def _answer(self, wanted: dict[str, Any]) -> bool:
