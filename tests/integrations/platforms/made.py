@@ -1,0 +1,47 @@
+"""Clients and shortcuts as the tests of the platforms need them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from integrations.affise import Affise
+from integrations.voluum import Voluum
+from sandbox.server import Sandbox
+
+ACCESS_ID, ACCESS_KEY, API_KEY = "canary-access-id", "canary-access-key", "canary-api-key"
+CAMPAIGN, OLD, NEW = "0c9a", "c4.sandbox.test", "c5.sandbox.test"
+QUICK: dict[str, Any] = {"timeout": (1.0, 2.0), "deadline": 2.0}
+
+
+def voluum_at(url: str, **options: Any) -> Voluum:
+    return Voluum(url, ACCESS_ID, ACCESS_KEY, **QUICK | {"rate": None} | options)
+
+
+def affise_at(url: str, **options: Any) -> Affise:
+    return Affise(url, API_KEY, **QUICK | {"rates": (None, None)} | options)
+
+
+def campaigns(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
+    """What Voluum really holds, by id."""
+    return {row["id"]: row for row in sandbox.control("GET", "state/voluum")["campaigns"]}
+
+
+def offers(sandbox: Sandbox) -> dict[int, dict[str, Any]]:
+    """What Affise really holds, by id."""
+    return {row["id"]: row for row in sandbox.control("GET", "state/affise")["offers"]}
+
+
+def calls(sandbox: Sandbox, service: str) -> list[str]:
+    """Method and path of every request so far."""
+    return [f"{row['method']} {row['path'].removeprefix('/' + service)}" for row in sandbox.journal(service)]
+
+
+def effects(sandbox: Sandbox, service: str) -> list[dict[str, Any]]:
+    """What requests changed, without sessions."""
+    found = [row["effect"] for row in sandbox.journal(service) if row["effect"]]
+    return [effect for effect in found if "session" not in effect]
+
+
+def put(voluum: Voluum, raw: dict[str, Any], **changes: Any) -> None:
+    """Move a campaign that was read to the new domain."""
+    voluum.replace_campaign(raw["id"], {**raw, "preferredTrackingDomain": NEW, **changes})
