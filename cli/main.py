@@ -19,12 +19,14 @@ from cli import (
     clicks,
     contacts,
     dead,
+    domains,
     export,
     impressions,
     inspect,
     ledger,
     messages,
     payouts,
+    pipelines,
     prices,
     reconcile,
     servers,
@@ -67,6 +69,8 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(payouts.app, name="payouts")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(prices.app, name="prices")
+app.add_typer(pipelines.app, name="pipelines")
+app.add_typer(domains.app, name="domains")
 app.add_typer(accounts.app, name="accounts")
 contacts.register(accounts.app)
 

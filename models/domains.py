@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from peewee import BigAutoField, BigIntegerField, BooleanField, CompositeKey, IntegerField, TextField
 
@@ -39,6 +39,10 @@ class DomainEvidence(Row):
     detail = Json(default=dict)
     observed_at = UtcDateTime()
     expires_at = UtcDateTime()
+
+    def facts(self) -> dict[str, Any]:
+        """What an order to switch says of it."""
+        return {"evidence_id": self.id, "observed_at": self.observed_at, "about": self.domain_id}
 
 
 class TrackingDomainPipeline(Row):
@@ -98,11 +102,12 @@ class TrackingDomainPipeline(Row):
         about another domain, or from before this one became active, changes nothing.
         """
         order = switches.Order(
-            reason=reason, actor=actor, seq=self.switch_seq if seq is None else seq,
+            reason=reason,
+            actor=actor,
+            seq=self.switch_seq if seq is None else seq,
             trigger=Trigger.CHECK if evidence and actor == "system" else Trigger.MANUAL,
-            evidence_id=evidence and evidence.id, observed_at=evidence and evidence.observed_at,
-            about=evidence and evidence.domain_id,
-        )  # fmt: skip
+            **evidence.facts() if evidence else {},
+        )
         return conflicts.transaction(lambda: switches.move(self.id, order, Role.BLOCKED, now())) is not None
 
     def unblock_domain(self, domain: str) -> bool:

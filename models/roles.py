@@ -8,7 +8,7 @@ from datetime import datetime
 
 from models import bulk, pipelines, switches
 from models.database import execute
-from models.domain_states import Role, Trigger
+from models.domain_states import Role
 from models.fields import bind
 from models.pipelines import Line, Place, hold_still
 from models.switches import Order, Switched
@@ -63,7 +63,12 @@ def elsewhere(domains: Sequence[str]) -> list[tuple[str, str, Role]]:
 def know(names: Sequence[tuple[str, str]], at: datetime) -> dict[str, int]:
     """Store (name, registrable) pairs that are new; the ids of all of them."""
     _NAMES.run(_ADD_NAMES, names, before=(bind(at),))
-    return {name: int(number) for name, number in bulk.read(_IDS, (bulk.among(name for name, _ in names),))}
+    return ids([name for name, _ in names])
+
+
+def ids(names: Sequence[str]) -> dict[str, int]:
+    """The ids of domains that are stored, by name."""
+    return {name: int(number) for name, number in bulk.read(_IDS, (bulk.among(names),))}
 
 
 def place(rows: Sequence[Placed], at: datetime) -> int:
@@ -124,11 +129,3 @@ def fill(pipeline_id: int, order: Order, at: datetime) -> Switched | None:
     if line is None or line.active is not None or line.next is None:
         return None
     return switches.start(line, line.next, order, at)
-
-
-def first(line: Line, domain: str, actor: str, at: datetime) -> Switched:
-    """Switch 1 of a new pipeline: no platform follows, nobody is told."""
-    found = line.place(domain)
-    assert found is not None, "the domain was placed in this transaction"
-    order = Order(reason="created", actor=actor, trigger=Trigger.CREATE, seq=0)
-    return switches.start(line, found, order, at)

@@ -161,7 +161,8 @@ def _record(line: Line, order: Order, target: Place | None, at: datetime) -> Swi
     """Write the switch, its steps and the draft for Affise, and end what older switches had open."""
     seq, left = line.pipeline.seq + 1, line.active
     _end_older(line.pipeline.id, seq, at)
-    made = Switched(0, line.pipeline.id, seq, left and left.name, target and target.name, _unproven(target))
+    names = (left.name if left else None, target.name if target else None)
+    made = Switched(0, line.pipeline.id, seq, *names, _unproven(target))
     values = (
         line.pipeline.id, seq, left and left.domain_id, target and target.domain_id, order.trigger.value,
         order.reason, order.actor, order.evidence_id, moment(order.observed_at), bind(at), made.unverified,

@@ -1,0 +1,126 @@
+"""What the commands about pipelines share: words as values, errors as exits, pipelines as records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from cli.errors import CommandError, ExitCode
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from core.domains.persons import By
+    from models.domain_states import Mode
+    from models.pipeline_writes import Settings
+    from models.pipelines import Line
+
+_LASTS = re.compile(r"(\d{1,4})([mhd])\Z")
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """A refusal as the command's error."""
+    from core.domains.persons import AlreadyChanged, NoPipeline, Refused
+
+    try:
+        yield
+    except AlreadyChanged as error:
+        raise CommandError(str(error), hint="signalbox pipelines list") from error
+    except (Refused, NoPipeline) as error:
+        raise CommandError(str(error), hint="signalbox pipelines list", code=ExitCode.USAGE) from error
+
+
+def acting() -> By:
+    """The person at the terminal."""
+    from cli.session import operator
+    from core.domains.persons import By
+
+    return By(operator())
+
+
+def a_mode(word: str) -> Mode:
+    """The mode of a word."""
+    from models.domain_states import Mode
+
+    if word not in list(Mode):
+        raise CommandError(f"mode: {word!r} is none", hint=f"one of {', '.join(Mode)}", code=ExitCode.USAGE)
+    return Mode(word)
+
+
+def ends_at(lasts: str | None) -> datetime | None:
+    """The instant so long from now; `lasts` as 30m, 2h or 3d."""
+    from datetime import timedelta
+
+    from config.clock import now
+
+    if lasts is None:
+        return None
+    found = _LASTS.match(lasts)
+    if not found or not int(found[1]):
+        raise CommandError(f"--for: {lasts!r} is no duration", hint="30m, 2h or 3d", code=ExitCode.USAGE)
+    return (
+        now() + int(found[1]) * {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[found[2]]
+    )
+
+
+def settings_of(
+    mode: str | None, voluum: bool | None, affise: bool | None, back: bool | None, url: str | None
+) -> Settings:  # fmt: skip
+    """What was given on the command line."""
+    from core.domains.pipeline_files import address
+    from models.pipeline_writes import Settings
+
+    try:
+        trafficback = address("--trafficback-url", url) if url else None
+    except ValueError as error:
+        raise CommandError(str(error), code=ExitCode.USAGE) from error
+    return Settings(a_mode(mode) if mode else None, voluum, affise, back, trafficback)
+
+
+def row_of(line: Line, platforms: dict[str, tuple[int, int]], as_json: bool) -> dict[str, Any]:
+    """A pipeline in a list."""
+    from config.clock import now
+    from models.domain_states import Role
+
+    spares = [{"domain": place.name, "ready": place.gate.name.lower()} for place in line.of(Role.BACKUP)]
+    row: dict[str, Any] = {
+        "name": line.pipeline.name, "status": line.pipeline.status.value, "mode": line.pipeline.mode.value,
+        "active": line.active.name if line.active else None, "spares": spares,
+        "blocked": [place.name for place in line.of(Role.BLOCKED)], "held": line.pipeline.held(now()),
+        "enabled": line.pipeline.enabled, "parked": [place.name for place in line.of(Role.PARKED)],
+        "platforms": {name: {"in_sync": same, "seen": total} for name, (same, total) in platforms.items()},
+    }  # fmt: skip
+    return row if as_json else row | _short(row)
+
+
+def _short(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        "spares": ", ".join(f"{spare['domain']} ({spare['ready']})" for spare in row["spares"]),
+        "blocked": ", ".join(row["blocked"]),
+        "platforms": ", ".join(f"{name} {each['in_sync']}/{each['seen']}" for name, each in row["platforms"].items()),
+    }
+
+
+def document_of(line: Line) -> dict[str, Any]:
+    """Everything about a pipeline."""
+    from models import pipeline_writes, switch_history
+
+    number = line.pipeline.id
+    domains = [
+        {"domain": place.name, "role": place.role.value, "position": place.position, "since": place.since,
+         "reason": place.block_reason, "faults": ", ".join(place.faults)}
+        for place in line.places
+    ]  # fmt: skip
+    return {
+        "pipeline": asdict(line.pipeline),
+        "domains": domains,
+        "switches": [asdict(switch) for switch in switch_history.last(number)],
+        "platforms": [{"platform": name, "in_sync": same, "seen": total}
+                      for name, (same, total) in switch_history.in_sync().get(number, {}).items()],
+        "destinations": [{"url": url, "source": source} for _, url, source in pipeline_writes.destinations([number])],
+        "hold_on_all": asdict(pipeline_writes.control()),
+    }  # fmt: skip

@@ -1,0 +1,116 @@
+"""Switches, evidence and drift as people look at them: read in a constant number of statements."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from models import bulk
+from models.database import fetch
+from models.fields import instant
+
+
+@dataclass(frozen=True, slots=True)
+class PastSwitch:
+    """A switch with its steps, and the source and subject of its evidence."""
+
+    id: int
+    seq: int
+    source: str | None
+    to: str | None
+    trigger: str
+    reason: str
+    actor: str
+    decided_at: datetime
+    unverified: bool
+    evidence: str | None
+    steps: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PastRole:
+    """What a domain is in a pipeline, and since when."""
+
+    pipeline: str
+    role: str
+    since: datetime
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastAnswer:
+    """One answer about a domain."""
+
+    at: datetime
+    source: str
+    verdict: str
+    subject: str
+    provider: str
+
+
+_SWITCHES = """
+select s.id, s.seq, a.name, b.name, s.trigger, s.reason, s.actor, s.decided_at, s.unverified,
+    case when e.id is null then null else e.source || ' ' || e.verdict || ' ' || e.subject end
+from domain_switch s left join tracking_domain a on a.id = s.from_domain_id
+left join tracking_domain b on b.id = s.to_domain_id left join domain_evidence e on e.id = s.evidence_id
+where s.pipeline_id = %s order by s.seq desc limit %s
+"""
+_STEPS = "select switch_id, step, state from switch_step where switch_id {in:int} order by step"
+_ROLES = """
+select l.name, p.role, p.role_since, p.block_reason from pipeline_domain p
+join tracking_domain d on d.id = p.domain_id join tracking_domain_pipeline l on l.id = p.pipeline_id
+where d.name = %s order by l.name
+"""
+_ANSWERS = """
+select e.observed_at, e.source, e.verdict, e.subject, e.provider from domain_evidence e
+join tracking_domain d on d.id = e.domain_id where d.name = %s order by e.observed_at desc, e.id desc limit %s
+"""
+_SYNC = """
+select o.pipeline_id, o.platform, sum(case when o.seen_domain = d.name then 1 else 0 end), count(*)
+from platform_observation o
+left join pipeline_domain p on p.pipeline_id = o.pipeline_id and p.role = 'active'
+left join tracking_domain d on d.id = p.domain_id
+where o.pipeline_id is not null group by o.pipeline_id, o.platform order by o.pipeline_id, o.platform
+"""
+
+
+def last(pipeline_id: int, most: int = 20) -> list[PastSwitch]:
+    """The newest switches of a pipeline, newest first."""
+    rows = fetch(_SWITCHES, (pipeline_id, most))
+    steps = _steps(row[0] for row in rows)
+    return [_past(row, steps[row[0]]) for row in rows]
+
+
+def _past(row: Sequence[Any], steps: dict[str, str]) -> PastSwitch:
+    number, seq, source, to, trigger, reason, actor, decided_at, unverified, evidence = row
+    return PastSwitch(
+        number, seq, source, to, trigger, reason, actor, instant(decided_at), bool(unverified), evidence, steps
+    )
+
+
+def _steps(switch_ids: Iterable[int]) -> dict[int, dict[str, str]]:
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    for number, step, state in bulk.read(_STEPS, (bulk.among(switch_ids),)):
+        found[number][step] = state
+    return found
+
+
+def roles_of(domain: str) -> list[PastRole]:
+    """What a domain is in each pipeline."""
+    return [PastRole(name, role, instant(since), why) for name, role, since, why in fetch(_ROLES, (domain,))]
+
+
+def answers_about(domain: str, most: int = 50) -> list[PastAnswer]:
+    """The newest stored answers about a domain, newest first."""
+    return [PastAnswer(instant(row[0]), *row[1:]) for row in fetch(_ANSWERS, (domain, most))]
+
+
+def in_sync() -> dict[int, dict[str, tuple[int, int]]]:
+    """How many of how many objects at each platform were last seen with the active domain, by pipeline."""
+    found: dict[int, dict[str, tuple[int, Any]]] = defaultdict(dict)
+    for pipeline_id, platform, same, total in fetch(_SYNC):
+        found[pipeline_id][platform] = (int(same), int(total))
+    return found
