@@ -64,7 +64,7 @@ class Rdap:
     before_call: Callable[[str], None] | None = None
     clock: Callable[[], float] = clock.monotonic
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False)
-    _clients: dict[str, Client] = field(init=False, default_factory=dict, repr=False)
+    _clients: dict[tuple[str, float | None], Client] = field(init=False, default_factory=dict, repr=False)
     _registries: dict[str, str] = field(init=False, default_factory=dict, repr=False)
     _stale_at: float = field(init=False, default=float("-inf"), repr=False)
 
@@ -122,8 +122,8 @@ class Rdap:
 
     def _client(self, base: str, rate: float | None = CALLS_PER_SECOND) -> Client:
         with self._lock:
-            if base not in self._clients:
-                self._clients[base] = Client(
+            if (base, rate) not in self._clients:
+                self._clients[base, rate] = Client(
                     f"rdap:{urlsplit(base).hostname}",
                     base,
                     timeout=TIMEOUT,
@@ -135,7 +135,7 @@ class Rdap:
                     clock=self.clock,
                     rate=rate,
                 )
-            return self._clients[base]
+            return self._clients[base, rate]
 
 
 def parse_bootstrap(document: Any) -> dict[str, str]:

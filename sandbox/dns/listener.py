@@ -72,10 +72,10 @@ class _Datagrams(asyncio.DatagramProtocol):
         # not an instance: asyncio's transport of datagrams is only shaped like one
         self._transport = cast(asyncio.DatagramTransport, transport)
 
-    def datagram_received(self, data: bytes, addr: object) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self._resolver.answer(data, lambda reply: self._send(reply, addr), tcp=False)
 
-    def _send(self, reply: bytes, addr: object) -> None:
+    def _send(self, reply: bytes, addr: tuple[str, int]) -> None:
         if not self._transport.is_closing():
             self._transport.sendto(reply, addr)
 

@@ -54,6 +54,8 @@ BEHAVIOURS: dict[str, Callable[[str, int], Say]] = {
     "sink": _sinkhole,
     "cname": _alias(f"alias.{APEX}", f"edge.{APEX}"),
     "wrongcname": _alias(f"parked.{APEX}"),
+    # as the name server of a zone answers that does not serve the zone it points into
+    "outofzone": lambda name, kind: Say(records=(Record(name, CNAME, f"edge.{APEX}"),)),
     "trunc": lambda name, kind: msgspec.structs.replace(_plain(name, kind), tcp_only=True),
 }
 _SAME = {"nxdomain": "nx", "timeout": "silent", "sinkhole": "sink", "truncated": "trunc"}

@@ -17,6 +17,7 @@ from sandbox.world import Clock
 
 VALID_DAYS = {"valid": 90, "3d": 3, "expired": -2, "wrong": 90, "self": 90}
 _BEFORE = timedelta(days=30)
+_LIFE = timedelta(days=120)
 
 
 class Certificates:
@@ -54,7 +55,7 @@ class Certificates:
         alone = kind == "self"
         issuer = _subject(name) if alone else self._name
         built = (
-            _certificate(_subject(name), issuer, key, until - timedelta(days=60) - _BEFORE, until)
+            _certificate(_subject(name), issuer, key, until - _LIFE, until)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs=False), critical=True)
