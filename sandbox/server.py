@@ -184,6 +184,10 @@ class Sandbox:
         known: dict[str, Any] = self.control("POST", "hosts", {"host": host, **facts})
         return known
 
+    def edit_later(self, service: str, object_id: str, when: str, **changes: Any) -> None:
+        """Change an object as a stranger would, in the middle of what the product does with it."""
+        self.control("POST", "edit", {"service": service, "id": object_id, "set": changes, "when": when})
+
     def journal(self, service: str | None = None) -> list[dict[str, Any]]:
         """The rows so far, oldest first."""
         rows: list[dict[str, Any]] = self.control("GET", "journal" + (f"?service={service}" if service else ""))["rows"]
