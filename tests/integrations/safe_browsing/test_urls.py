@@ -83,7 +83,8 @@ def test_an_address_is_looked_up_with_and_without_its_query_and_under_its_folder
 
 def test_of_a_long_host_only_the_four_shortest_names_are_looked_up_beside_it() -> None:
     assert expressions("http://a.b.c.d.e.f.example.co.uk/") == [
-        "a.b.c.d.e.f.example.co.uk/", "example.co.uk/", "f.example.co.uk/", "e.f.example.co.uk/", "d.e.f.example.co.uk/",
+        "a.b.c.d.e.f.example.co.uk/",
+        "example.co.uk/", "f.example.co.uk/", "e.f.example.co.uk/", "d.e.f.example.co.uk/",
     ]  # fmt: skip
 
 
