@@ -75,5 +75,5 @@ def test_a_hanging_client_does_not_hold_up_the_others(sandbox: Sandbox) -> None:
 
 
 def test_an_unknown_service_is_recorded_and_not_found(sandbox: Sandbox) -> None:
-    assert ask(sandbox, "GET", "/voluum/offer").status == 404
+    assert ask(sandbox, "GET", "/nobody/offer").status == 404
     assert sandbox.journal()[0]["service"] == ""
