@@ -79,7 +79,7 @@ def test_the_key_of_a_login_is_not_in_the_journal(sandbox: Sandbox, session: dic
 
 def test_a_client_that_sends_landings_or_tiers_wipes_them(sandbox: Sandbox) -> None:
     assert offer(sandbox)["landings"]
-    post(sandbox, **{"url": "https://a.example.test/", "landings[0][url]": "https://b.example.test/"})
+    post(sandbox, 101, **{"url": "https://a.example.test/", "landings[0][url]": "https://b.example.test/"})
     assert offer(sandbox)["landings"] == []
     post(sandbox, commission_tiers="")
     assert offer(sandbox)["commission_tiers"] == []

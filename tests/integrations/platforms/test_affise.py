@@ -136,7 +136,9 @@ def test_a12_of_250_offers_only_the_hosts_of_two_urls_change_and_all_else_is_equ
     sandbox: Sandbox, affise: Affise
 ) -> None:
     before = offers(sandbox)
-    changes = switch(affise, FORMER, "new.sandbox.test")
+    changes = plan.offer_changes(affise.offers(), FORMER, "new.sandbox.test")
+    for change in changes:
+        affise.edit_offer(int(change.object_id), {change.field: change.after})
     after = offers(sandbox)
     assert len(before) == len(after) == 250
     touched = {int(change.object_id) for change in changes}
