@@ -15,6 +15,7 @@ __all__ = ["Severity", "acknowledge", "gather_backlog", "raise_alert", "raise_al
 
 MOST_SINGLE = 5
 """So many new incidents within a minute are told one by one; more are one storm."""
+LONGEST_KEY = 500
 TOLD_WITHIN = timedelta(minutes=2)
 _LOUDNESS = {Severity.INFO: 1, Severity.WARNING: 2, Severity.CRITICAL: 3}
 
@@ -29,18 +30,18 @@ def raise_alert(kind: str, key: str, severity: Severity, payload: Mapping[str, A
 
 def raise_all(kind: str, objects: Mapping[str, Mapping[str, Any]], severity: Severity) -> list[int]:
     """The same for several objects at once, by key."""
-    news = [News(kind, key, severity, dict(payload)) for key, payload in objects.items()]
+    news = [News(kind, _key(key), severity, _storable(dict(payload))) for key, payload in objects.items()]
     return transaction(lambda: _raise(news)) if news else []
 
 
 def resolve(kind: str, *keys: str) -> list[int]:
     """These are well again; ids of the rows to announce."""
-    return transaction(lambda: _closed(rows.resolve(kind, keys, now())))
+    return transaction(lambda: _closed(rows.resolve(kind, [_key(key) for key in keys], now())))
 
 
 def settle(kind: str, still: Iterable[str] = ()) -> list[int]:
     """Everything of a kind is well again except these keys; ids of the rows to announce."""
-    return transaction(lambda: _closed(rows.settle(kind, list(still), now())))
+    return transaction(lambda: _closed(rows.settle(kind, [_key(key) for key in still], now())))
 
 
 def acknowledge(alert_id: int, by: str) -> bool:
@@ -81,6 +82,19 @@ def _storm(incidents: list[tuple[int, Severity]]) -> int:
 def _gather() -> list[int]:
     waiting = rows.backlog(now() - TOLD_WITHIN)
     return [_storm(waiting)] if len(waiting) > MOST_SINGLE else []
+
+
+def _key(key: str) -> str:
+    return str(_storable(key))[:LONGEST_KEY]
+
+
+def _storable(value: Any) -> Any:
+    """The value without what no database can hold: the outside may say anything."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\x00", "")
+    if isinstance(value, dict):
+        return {_storable(name): _storable(one) for name, one in value.items()}
+    return [_storable(one) for one in value] if isinstance(value, list) else value
 
 
 def _closed(closed: list[tuple[int, int | None]]) -> list[int]:

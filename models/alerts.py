@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from models.bulk import Rows, among, read, run
-from models.database import execute, fetch
+from models.database import execute, fetch, is_postgres, pg_text_array
 from models.fields import bind, instant_text
 
 STORM = "storm"
@@ -163,7 +163,12 @@ def settle(kind: str, still: Sequence[str], at: datetime) -> list[tuple[int, int
 
 
 def _closed(statement: str, kind: str, keys: Sequence[str], at: datetime) -> list[tuple[int, int | None]]:
-    return [(row[0], row[1]) for row in read(statement, (bind(at), kind, among(keys)))]
+    return [(row[0], row[1]) for row in read(statement, (bind(at), kind, _texts(keys)))]
+
+
+def _texts(values: Sequence[str]) -> str:
+    """The parameter of `{in:text}` for texts that may hold commas and quotes."""
+    return pg_text_array(values) if is_postgres() else orjson.dumps(list(values)).decode()
 
 
 def calm(storms: Sequence[int], at: datetime) -> None:
