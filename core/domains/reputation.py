@@ -37,11 +37,11 @@ def look_up(urls: Collection[str]) -> Findings:
     return _believed(urls, provider().check(urls, fresh=canaries), *canaries)
 
 
-def confirm(urls: Collection[str]) -> Findings:
-    """Verdicts that may decide about a switch: asked now, nothing from the cache."""
+def confirm(urls: Collection[str], *, seconds: float | None = None) -> Findings:
+    """Verdicts that may decide about a switch: asked now, nothing from the cache, in at most so many seconds."""
     settings = get_settings()
     canaries = settings.canary_listed_url, settings.canary_clean_url
-    return _believed(urls, provider().check_live([*canaries, *urls]), *canaries)
+    return _believed(urls, provider().check_live([*canaries, *urls], seconds=seconds), *canaries)
 
 
 def forget_expired() -> int:

@@ -21,7 +21,7 @@ def make(settings: Settings, cache: Cache | None = None) -> Reputation:
         return Unset()
     kind = WebRisk if name == "webrisk" else SafeBrowsing
     return kind(
-        key=settings.safe_browsing_key.get_secret_value() if settings.safe_browsing_key else "",
+        key=settings.safe_browsing_key.get_secret_value().strip() if settings.safe_browsing_key else "",
         url=_address(settings, name),
         provider=name,
         cache=cache or NoCache(),

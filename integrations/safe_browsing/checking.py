@@ -16,6 +16,7 @@ Keys = Sequence[tuple[str, str]]
 Answers = Mapping[str, Entry | str]
 """By prefix: what is listed under it, or in a word why nobody knows."""
 
+OUT_OF_TIME = "out_of_time"
 _WORDS: tuple[tuple[type[OutsideError], str], ...] = (
     (Unauthorized, "unauthorized"),
     (RateLimited, "rate_limited"),

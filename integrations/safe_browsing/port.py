@@ -67,8 +67,8 @@ class Reputation(Protocol):
         """A verdict for each address, also those of `fresh`, which are asked even if the cache knows them."""
         ...
 
-    def check_live(self, urls: Collection[str]) -> dict[str, Verdict]:
-        """The same without the cache."""
+    def check_live(self, urls: Collection[str], *, seconds: float | None = None) -> dict[str, Verdict]:
+        """The same without the cache, in at most so many seconds."""
         ...
 
     def probe(self) -> str:

@@ -23,7 +23,7 @@ class Unset:
         now = clock.now()
         return {url: unknown(self.provider, now, REASON) for url in (*urls, *fresh)}
 
-    def check_live(self, urls: Collection[str]) -> dict[str, Verdict]:
+    def check_live(self, urls: Collection[str], *, seconds: float | None = None) -> dict[str, Verdict]:
         """Unknown, for each address."""
         return self.check(urls)
 

@@ -52,19 +52,18 @@ class SafeBrowsing:
 
     def check(self, urls: Collection[str], *, fresh: Collection[str] = ()) -> dict[str, Verdict]:
         """A verdict for each address; see the port."""
-        keys = {url: _keys(url) for url in (*urls, *fresh)}
-        return checking.check(self.provider, self.cache, keys, fresh, self._ask)
+        return self._check(urls, fresh, self.seconds)
 
-    def check_live(self, urls: Collection[str]) -> dict[str, Verdict]:
-        """The same without the cache."""
-        return self.check((), fresh=urls)
+    def check_live(self, urls: Collection[str], *, seconds: float | None = None) -> dict[str, Verdict]:
+        """The same without the cache, in at most so many seconds."""
+        return self._check((), urls, self.seconds if seconds is None else seconds)
 
-    def search_hashes(self, prefixes: Sequence[str]) -> list[Entry]:
+    def search_hashes(self, prefixes: Sequence[str], *, deadline: float | None = None) -> list[Entry]:
         """What is listed under each prefix of 8 hex digits; raises an outcome of `integrations.errors`."""
         observed_at = clock.now()
         path = "/hashes:search?" + "&".join(_parameter(prefix) for prefix in prefixes)
         with replies.named():
-            reply = self.client.call("GET", path, effect=Effect.READ, parse=False)
+            reply = self.client.call("GET", path, effect=Effect.READ, parse=False, deadline=deadline)
         return _entries(prefixes, replies.hashes(reply, self.client.secrets), observed_at)
 
     def probe(self) -> str:
@@ -72,15 +71,22 @@ class SafeBrowsing:
         self.search_hashes([full_hash("example.com/").hex()[:PREFIX_DIGITS]])
         return f"{self.provider}: answers"
 
-    def _ask(self, prefixes: list[str]) -> dict[str, Entry | str]:
-        ends_at = self.clock() + self.seconds
+    def _check(self, urls: Collection[str], fresh: Collection[str], seconds: float) -> dict[str, Verdict]:
+        keys = {url: _keys(url) for url in (*urls, *fresh)}
+        ends_at = self.clock() + seconds
+        return checking.check(self.provider, self.cache, keys, fresh, lambda wanted: self._ask(wanted, ends_at))
+
+    def _ask(self, prefixes: list[str], ends_at: float) -> dict[str, Entry | str]:
         refused: list[str] = []
 
         def ask(chunk: tuple[str, ...]) -> dict[str, Entry | str]:
-            if refused or self.clock() >= ends_at:
-                return dict.fromkeys(chunk, refused[0] if refused else "out_of_time")
+            left = ends_at - self.clock()
+            if refused or left <= 0:
+                return dict.fromkeys(chunk, refused[0] if refused else checking.OUT_OF_TIME)
             try:
-                return {entry[0]: entry for entry in self.search_hashes(chunk)}
+                return {
+                    entry[0]: entry for entry in self.search_hashes(chunk, deadline=min(left, self.client.deadline))
+                }
             except OutsideError as error:
                 word = checking.reason(self.provider, error)
                 refused.extend([word] if isinstance(error, Unauthorized) else [])

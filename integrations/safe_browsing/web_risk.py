@@ -58,16 +58,13 @@ class WebRisk:
 
     def check(self, urls: Collection[str], *, fresh: Collection[str] = ()) -> dict[str, Verdict]:
         """A verdict for each address; see the port."""
-        uris = {url: _uri(url) for url in (*urls, *fresh)}
-        keys: dict[str, checking.Keys] = {url: [(_key(uri), _key(uri))] if uri else [] for url, uri in uris.items()}
-        by_key = {_key(uri): uri for uri in uris.values()}
-        return checking.check(self.provider, self.cache, keys, fresh, lambda wanted: self._ask(wanted, by_key))
+        return self._check(urls, fresh, self.seconds)
 
-    def check_live(self, urls: Collection[str]) -> dict[str, Verdict]:
-        """The same without the cache."""
-        return self.check((), fresh=urls)
+    def check_live(self, urls: Collection[str], *, seconds: float | None = None) -> dict[str, Verdict]:
+        """The same without the cache, in at most so many seconds."""
+        return self._check((), urls, self.seconds if seconds is None else seconds)
 
-    def search_uri(self, uri: str) -> Entry:
+    def search_uri(self, uri: str, *, deadline: float | None = None) -> Entry:
         """What is listed about one canonical address; raises an outcome of `integrations.errors`.
 
         A clean answer says nothing about later and expires at once.
@@ -75,7 +72,7 @@ class WebRisk:
         observed_at = clock.now()
         query = urlencode([*(("threatTypes", threat) for threat in ASKED), ("uri", uri)])
         with replies.named():
-            reply = self.client.call("GET", f"/uris:search?{query}", effect=Effect.READ)
+            reply = self.client.call("GET", f"/uris:search?{query}", effect=Effect.READ, deadline=deadline)
         threats, until = replies.listing(reply, self.client.secrets)
         hashes = {_key(uri): list(threats)} if threats else {}
         return _key(uri), hashes, observed_at, expiry(hashes, observed_at, _life(observed_at, until))
@@ -85,8 +82,14 @@ class WebRisk:
         self.search_uri("https://example.com/")
         return f"{self.provider}: answers"
 
-    def _ask(self, wanted: list[str], by_key: dict[str, str]) -> dict[str, Entry | str]:
-        ends_at = self.clock() + self.seconds
+    def _check(self, urls: Collection[str], fresh: Collection[str], seconds: float) -> dict[str, Verdict]:
+        ends_at = self.clock() + seconds
+        uris = {url: _uri(url) for url in (*urls, *fresh)}
+        keys: dict[str, checking.Keys] = {url: [(_key(uri), _key(uri))] if uri else [] for url, uri in uris.items()}
+        by_key = {_key(uri): uri for uri in uris.values()}
+        return checking.check(self.provider, self.cache, keys, fresh, lambda wanted: self._ask(wanted, by_key, ends_at))
+
+    def _ask(self, wanted: list[str], by_key: dict[str, str], ends_at: float) -> dict[str, Entry | str]:
         refused: list[str] = []
 
         def ask(key: str) -> Entry | str:
@@ -103,14 +106,14 @@ class WebRisk:
 
     def _patiently(self, uri: str, ends_at: float) -> Entry | str:
         """Waits for our own limit, which is a matter of milliseconds, but not for Google's."""
-        while self.clock() < ends_at:
+        while (left := ends_at - self.clock()) > 0:
             try:
-                return self.search_uri(uri)
+                return self.search_uri(uri, deadline=min(left, self.client.deadline))
             except RateLimited as limited:
                 if limited.sent or limited.retry_after > LONGEST_PAUSE:
                     raise
                 self.sleep(limited.retry_after)
-        return "out_of_time"
+        return checking.OUT_OF_TIME
 
 
 def monthly_look_ups(domains: int, interval_seconds: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from integrations.safe_browsing.port import Entry, State, Verdict
 from integrations.safe_browsing.v5 import SafeBrowsing
@@ -12,6 +12,7 @@ from integrations.safe_browsing.web_risk import WebRisk
 from sandbox.server import Sandbox
 
 KEY = "planted-canary-key-4711"
+_Provider = TypeVar("_Provider", SafeBrowsing, WebRisk)
 
 
 class Memory:
@@ -30,17 +31,19 @@ class Memory:
         self.entries |= {(provider, entry[0]): entry for entry in entries}
 
 
-def v5(sandbox: Sandbox | str, **options: Any) -> SafeBrowsing:
+def v5(sandbox: Sandbox | str, *, patient: bool = False, **options: Any) -> SafeBrowsing:
     url = sandbox if isinstance(sandbox, str) else f"{sandbox.url}/gsb/v5"
-    return _quick(SafeBrowsing(KEY, url, **options))
+    made = SafeBrowsing(KEY, url, **options)
+    return made if patient else _quick(made)
 
 
-def web_risk(sandbox: Sandbox | str, **options: Any) -> WebRisk:
+def web_risk(sandbox: Sandbox | str, *, patient: bool = False, **options: Any) -> WebRisk:
     url = sandbox if isinstance(sandbox, str) else f"{sandbox.url}/webrisk/v1"
-    return _quick(WebRisk(KEY, url, **options))
+    made = WebRisk(KEY, url, **options)
+    return made if patient else _quick(made)
 
 
-def _quick(made: Any) -> Any:
+def _quick(made: _Provider) -> _Provider:
     """Silence is noticed after half a second."""
     made.client.timeout, made.client.deadline = (0.5, 0.5), 0.7
     return made

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from config.clock import monotonic
 from integrations.errors import Malformed, OutsideError, RateLimited, Rejected, Unauthorized, Unavailable
-from integrations.safe_browsing.port import State
+from integrations.safe_browsing.port import Reputation, State
 from integrations.safe_browsing.v5 import SafeBrowsing
 from sandbox.server import Sandbox
 from tests.integrations import peer as at
@@ -15,7 +17,7 @@ from tests.integrations.peer import SetClock, peer
 from tests.integrations.safe_browsing.made import KEY, Memory, states, v5, web_risk
 
 SAFE, UNKNOWN = State.SAFE, State.UNKNOWN
-MAKERS = {"gsb": v5, "webrisk": web_risk}
+MAKERS: dict[str, Callable[..., Reputation]] = {"gsb": v5, "webrisk": web_risk}
 FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"type": "status", "status": 500}, "unavailable"),
     ({"type": "status", "status": 503}, "unavailable"),
@@ -106,6 +108,15 @@ def test_a_check_ends_when_its_time_is_over(sandbox: Sandbox) -> None:
         found = make(sandbox, seconds=0).check(["a.test"])
         assert found["a.test"].reason == "out_of_time"
         assert sandbox.journal(service) == []
+
+
+@pytest.mark.parametrize("service", MAKERS)
+def test_a_live_look_up_ends_when_its_caller_can_wait_no_longer(sandbox: Sandbox, service: str) -> None:
+    sandbox.fault(service, {"type": "hang"})
+    provider = MAKERS[service](sandbox, patient=True)
+    started_at = monotonic()
+    assert provider.check_live(["a.test"], seconds=0.3)["a.test"].reason == "unavailable"
+    assert monotonic() - started_at < 5  # the read timeout of a patient client
 
 
 ERRORS: list[tuple[int, bytes, type[OutsideError]]] = [
