@@ -61,7 +61,7 @@ def examine(*, live: bool = False) -> list[Finding]:
         _spool,
         _mail,
     ]
-    for check in [*checks, *([_adload, _mail_server, _invariants] if live else [])]:
+    for check in [*checks, *([_adload, _mail_server, _platforms, _invariants] if live else [])]:
         found += _guarded(check, settings)
     return found
 
@@ -210,6 +210,19 @@ def _adload(settings: Settings) -> Iterator[Finding]:
 
     driver = make(settings)
     yield ok("adload", driver.probe() if driver else "local: charges are rows of this database")
+
+
+def _platforms(settings: Settings) -> Iterator[Finding]:
+    from integrations.affise import Affise
+    from integrations.errors import OutsideError
+    from integrations.voluum import Voluum
+
+    for area, platform in (("voluum", Voluum.from_settings(settings)), ("affise", Affise.from_settings(settings))):
+        try:
+            if platform is not None:
+                yield ok(area, platform.probe())
+        except OutsideError as error:
+            yield bad(area, str(error), f"check the {area.upper()} settings, and that this host may reach it")
 
 
 def _invariants(settings: Settings) -> Iterator[Finding]:

@@ -28,4 +28,9 @@ def stand_ins(url: str) -> dict[str, object]:
         "canary_clean_url": "https://clean.canary.sandbox.test/",
         "rdap_bootstrap_url": f"{base}/rdap/dns.json",
         "telegram_api_url": f"{base}/telegram",
+        "voluum_base_url": f"{base}/voluum",
+        "voluum_access_id": "sandbox",
+        "voluum_access_key": "sandbox",
+        "affise_base_url": f"{base}/affise",
+        "affise_api_key": "sandbox",
     }

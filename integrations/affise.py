@@ -33,7 +33,6 @@ STATUSES = ("active", "stopped")
 EDITABLE = frozenset({"url", "trafficback_url"})
 KEY_TEXTS = ("token is necessary", "auth denied")
 LONGEST_DETAIL = 500
-SANDBOX_KEY = "sandbox"
 
 log = structlog.get_logger(__name__)
 
@@ -80,9 +79,6 @@ class Affise:
         key = settings.affise_api_key.get_secret_value() if settings.affise_api_key else ""
         texts = tuple(text.strip() for text in settings.affise_transient_texts.split(";") if text.strip())
         ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
-        if settings.sandbox_url:
-            url = settings.sandbox_url.rstrip("/") + "/affise"
-            return cls(url, key or SANDBOX_KEY, texts, ca_bundle=ca_bundle)
         if not settings.affise_base_url or not key:
             return None
         return cls(settings.affise_base_url, key, texts, ca_bundle=ca_bundle)

@@ -21,7 +21,6 @@ RATE, BURST = 5.0, 10  # together never more than the 15 that Voluum allows in a
 LIMIT_WAIT = 10.0
 LIMIT_TEXT = b"NUMBER_OF_REQUEST_FOR_IP_EXCEEDED"
 LONGEST_CODE, LONGEST_DETAIL = 100, 500
-SANDBOX_KEY = "sandbox"
 
 
 @dataclass(slots=True)
@@ -66,9 +65,6 @@ class Voluum:
         """The account as the environment describes it; None when none is described."""
         key = settings.voluum_access_key.get_secret_value() if settings.voluum_access_key else ""
         ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
-        if settings.sandbox_url:
-            url = settings.sandbox_url.rstrip("/") + "/voluum"
-            return cls(url, settings.voluum_access_id or SANDBOX_KEY, key or SANDBOX_KEY, ca_bundle=ca_bundle)
         if not settings.voluum_access_id or not key:
             return None
         return cls(settings.voluum_base_url, settings.voluum_access_id, key, ca_bundle=ca_bundle)

@@ -160,13 +160,16 @@ def test_the_key_never_reaches_an_error(sandbox: Sandbox, affise: Affise, status
     assert API_KEY not in repr(affise)
 
 
-def test_without_a_key_there_is_no_client_and_with_a_sandbox_there_is_one(settings_env: Any, sandbox: Sandbox) -> None:
+def test_the_sandbox_is_a_tenant_of_its_own(settings_env: Any, sandbox: Sandbox) -> None:
+    played = Affise.from_settings(settings_env(SANDBOX_URL=sandbox.url))
+    assert played is not None
+    assert played.probe() == "affise: key accepted"
+
+
+def test_without_an_address_and_a_key_there_is_no_client(settings_env: Any) -> None:
     assert Affise.from_settings(settings_env()) is None
     assert Affise.from_settings(settings_env(AFFISE_API_KEY="k")) is None
     tenant = {"AFFISE_BASE_URL": "https://api-x.affise.com", "AFFISE_TRANSIENT_TEXTS": "try again; later ;"}
     configured = Affise.from_settings(settings_env(**tenant))
     assert configured is not None
     assert (configured.url, configured.transient_texts) == ("https://api-x.affise.com", ("try again", "later"))
-    played = Affise.from_settings(settings_env(SANDBOX_URL=sandbox.url))
-    assert played is not None
-    assert played.probe() == "affise: key accepted"
