@@ -51,11 +51,12 @@ def _default(field: Any) -> str:
 
 def states_markdown() -> str:
     """The whole of docs/states.md; a test compares it with the file."""
-    from models import ads, archive, mail, payouts, runtime
+    from models import ads, archive, domain_requests, domains, mail, payouts, runtime
 
     rows = (
         runtime.DeadLetter, runtime.ScheduleRun, ads.Campaign, ads.Click, ads.ClickError, payouts.PayoutRequest,
-        archive.ArchivedDay, mail.Mail,
+        archive.ArchivedDay, mail.Mail, domains.TrackingDomainPipeline, domains.PipelineDomain, domains.SwitchStep,
+        domain_requests.PlatformChange, domain_requests.AffiseSwitchRequest, domain_requests.DomainSafetyRequest,
     )  # fmt: skip
     return _STATES_HEAD + "\n".join(_drawing(row) for row in rows)
 

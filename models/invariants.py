@@ -10,7 +10,7 @@ from uuid import UUID
 from config.clock import now
 from config.ids import lowest_id
 from config.settings import get_settings
-from models import bulk, invariants_books, invariants_kept, invariants_messages, invariants_money
+from models import bulk, invariants_books, invariants_domains, invariants_kept, invariants_messages, invariants_money
 from models.database import fetch
 from models.fields import bind, day
 from models.invariant_check import Check, Found, ago
@@ -188,4 +188,5 @@ CHECKS: tuple[Check, ...] = (
     *invariants_books.CHECKS,
     *invariants_money.CHECKS,
     *invariants_kept.CHECKS,
+    *invariants_domains.CHECKS,
 )

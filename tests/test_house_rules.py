@@ -14,7 +14,7 @@ import pytest
 
 from cli import handbook, reference
 from config.catalog import LANES, QUEUES, SEED_NAMES, TASKS, queues_of
-from models import ads, payouts, runtime
+from models import ads, domain_requests, domains, payouts, runtime
 from models.mail import Mail
 from models.runtime import Row
 from worker.broker import load_actors
@@ -107,7 +107,22 @@ def test_telebot_is_the_package_we_mean() -> None:
 
 @pytest.mark.parametrize(
     "row",
-    [runtime.DeadLetter, runtime.ScheduleRun, ads.Campaign, ads.Click, ads.ClickError, payouts.PayoutRequest, Mail],
+    [
+        runtime.DeadLetter,
+        runtime.ScheduleRun,
+        ads.Campaign,
+        ads.Click,
+        ads.ClickError,
+        payouts.PayoutRequest,
+        Mail,
+        domains.TrackingDomainPipeline,
+        domains.PipelineDomain,
+        domains.SwitchStep,
+        domain_requests.PlatformChange,
+        domain_requests.AffiseSwitchRequest,
+        domain_requests.AffiseSwitchItem,
+        domain_requests.DomainSafetyRequest,
+    ],
     ids=lambda row: row.__name__,
 )
 def test_the_moves_of_a_status_name_every_state_and_only_known_ones(row: type[Row]) -> None:
