@@ -29,8 +29,8 @@ def stand_ins(url: str) -> dict[str, object]:
         "rdap_bootstrap_url": f"{base}/rdap/dns.json",
         "telegram_api_url": f"{base}/telegram",
         "voluum_base_url": f"{base}/voluum",
-        "voluum_access_id": "sandbox",
-        "voluum_access_key": "sandbox",
+        "voluum_access_id": "sandbox-access-id",
+        "voluum_access_key": "sandbox-access-key",
         "affise_base_url": f"{base}/affise",
-        "affise_api_key": "sandbox",
+        "affise_api_key": "sandbox-api-key",
     }

@@ -41,6 +41,8 @@ class Voluum:
     client: Client = field(init=False, repr=False)
     _lists: Client = field(init=False, repr=False)
     _session: Session = field(init=False, repr=False)
+    _secrets: tuple[str, ...] = field(init=False, repr=False)
+    _tokens: tuple[str, ...] = field(init=False, default=(), repr=False)
     _writer: threading.Lock = field(init=False, default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -49,7 +51,7 @@ class Voluum:
             self.url,
             timeout=self.timeout,
             deadline=self.deadline,
-            secrets=self._secrets(),
+            secrets=[secret for secret in (self.access_key, self.access_id) if secret],
             ca_bundle=self.ca_bundle,
             default_wait=LIMIT_WAIT,
             rate=self.rate,
@@ -57,6 +59,7 @@ class Voluum:
             overload_text=LIMIT_TEXT,
             clock=self.clock,
         )
+        self._secrets = tuple(self.client.secrets)
         self._lists = for_lists(self.client)
         self._session = Session(self.client, self.access_id, self.access_key, self._hide)
 
@@ -127,13 +130,10 @@ class Voluum:
         except Rejected as error:
             raise _explained(error) from None
 
-    def _secrets(self, *tokens: str) -> tuple[str, ...]:
-        return tuple(secret for secret in (self.access_key, self.access_id, *tokens) if secret)
-
     def _hide(self, token: str) -> None:
         """From now on; the token before it may still be in flight."""
-        before = self.client.secrets[2:][-1:]
-        self.client.secrets = self._lists.secrets = self._secrets(*before, token)
+        self._tokens = (*self._tokens[-1:], token)
+        self.client.secrets = self._lists.secrets = (*self._secrets, *self._tokens)
 
 
 def _path(campaign_id: str) -> str:
