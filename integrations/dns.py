@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 
 import dns.asyncresolver
@@ -19,11 +20,13 @@ import dns.resolver
 from config.checks import resolver_address
 from config.settings import Settings
 from integrations.dns_answers import Answer, Network, Status, combined, of_addresses
+from integrations.dns_sockets import Sockets
 
 RESOLV_CONF = "/etc/resolv.conf"
 TRY_SECONDS = 1.0
 LIFETIME_SECONDS = 3.0
 IN_FLIGHT = 200
+SOCKETS = Sockets()
 SYSTEM = "system"
 
 Server = tuple[str, int]
@@ -110,7 +113,9 @@ class Desk:
             try:
                 # the library measures by the wall clock, which may be set meanwhile; this bound does not move
                 async with asyncio.timeout(LIFETIME_SECONDS):
-                    return await resolver.resolve(_absolute(name), kind, search=False, raise_on_no_answer=False)
+                    return await resolver.resolve(
+                        _absolute(name), kind, search=False, raise_on_no_answer=False, backend=SOCKETS
+                    )
             except dns.resolver.NXDOMAIN:
                 return Status.NXDOMAIN
             except dns.resolver.NoNameservers as error:
@@ -121,6 +126,7 @@ class Desk:
                 return Status.SERVFAIL
 
 
+@lru_cache(maxsize=10_000)
 def _absolute(name: str) -> dns.name.Name:
     return dns.name.from_text(name, origin=dns.name.root)
 
