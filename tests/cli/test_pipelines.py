@@ -1,0 +1,111 @@
+"""Pipelines on the command line: looked at, created, held, switched, imported and exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models import audit
+from models.domain_states import Verdict
+from models.domains import DomainSwitch, TrackingDomainPipeline
+from tests.cli.conftest import Cli
+from tests.core.domains.yard import answer, pipeline, read
+
+ADD = ("pipelines", "add", "DE", "--domain", "C1.example", "--domain", "c2.example")
+
+
+def test_a_pipeline_is_created_listed_and_shown(cli: Cli) -> None:
+    made = cli.json(*ADD, "--mode", "suggest", "--with-update-voluum", "--return-to-work")
+    assert (made["schema"], made["active"], made["mode"]) == ("signalbox.pipelines.add/1", "c1.example", "suggest")
+    [row] = cli.json("pipelines", "list")["items"]
+    assert row["spares"] == [{"domain": "c2.example", "ready": "unproven"}]
+    shown = cli.json("pipelines", "show", "DE")
+    assert [(each["domain"], each["role"]) for each in shown["domains"]] == [
+        ("c1.example", "active"), ("c2.example", "backup"),
+    ]  # fmt: skip
+    assert [(each["seq"], each["to"]) for each in shown["switches"]] == [(1, "c1.example")]
+    assert (cli("pipelines", "list"), cli.out.splitlines()[0].split("\t")[:4]) == (
+        0, ["name", "status", "mode", "active"],
+    )  # fmt: skip
+    assert (cli("pipelines", "show", "DE"), "c2.example" in cli.out) == (0, True)
+
+
+def test_an_existing_pipeline_is_extended_with_update_only(cli: Cli) -> None:
+    assert cli(*ADD) == 0
+    assert (cli(*ADD), "--update" in cli.err) == (2, True)
+    assert cli("pipelines", "add", "DE", "--update", "--domain", "c3.example", "--mode", "watch") == 0
+    assert (read("DE").mode, len(cli.json("pipelines", "list")["items"][0]["spares"])) == ("watch", 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("pipelines", "show", "X"), "there is no 'X'"),
+        (("pipelines", "add", "X", "--domain", "10.0.0.1"), "domain: "),
+        (("pipelines", "add", "X", "--domain", "a.example", "--mode", "fast"), "auto, suggest, watch"),
+        (("pipelines", "add", "X", "--domain", "a.example", "--trafficback-url", "x"), "--trafficback-url"),
+        (("pipelines", "mode", "P", "fast"), "auto, suggest, watch"),
+        (("pipelines", "hold", "--reason", "x"), "NAME and --all"),
+        (("pipelines", "hold", "P", "--reason", "x", "--for", "soon"), "30m, 2h or 3d"),
+        (("pipelines", "release", "P", "--yes"), "is not held"),
+        (("pipelines", "release", "P"), "add --yes"),
+        (("pipelines", "switch", "P", "--reason", "x"), "add --yes"),
+        (("pipelines", "switch", "P", "--reason", "x", "--to", "z.example"), "to: z.example"),
+        (("domains", "history", "a_b"), "domain: "),
+    ],
+)
+def test_what_cannot_be_done_is_told_and_changes_nothing(cli: Cli, words: tuple[str, ...], text: str) -> None:
+    pipeline()
+    before = len(audit.page())
+    assert cli(*words) == 2
+    assert text in cli.err
+    assert (len(audit.page()), DomainSwitch.select().count(), TrackingDomainPipeline.select().count()) == (before, 1, 1)
+
+
+def test_a_pipeline_and_all_are_held_and_released(cli: Cli) -> None:
+    pipeline()
+    assert cli("pipelines", "hold", "P", "--reason", "partner", "--for", "2h") == 0
+    assert cli.json("pipelines", "list")["items"][0]["held"] is True
+    assert cli("pipelines", "release", "P", "--yes") == 0
+    assert cli("pipelines", "hold", "--all", "--reason", "resolver") == 0
+    assert cli.json("pipelines", "show", "P")["hold_on_all"]["reason"] == "resolver"
+    answer("a.example", Verdict.UNSAFE)
+    assert (cli("pipelines", "release", "--all", "--yes"), "still unsafe: a.example of P" in cli.err) == (0, True)
+    assert cli("pipelines", "mode", "P", "watch") == 0
+
+
+def test_a_switch_is_shown_first_and_made_when_confirmed(cli: Cli) -> None:
+    pipeline()
+    words = ("pipelines", "switch", "P", "--reason", "slow", "--block")
+    assert cli.json(*words, "--dry-run")["to"] == "b.example"
+    assert read().active_domain == "a.example"
+    done = cli.json(*words, "--yes")
+    assert (done["from"], done["to"], done["switch"], done["switched"]) == ("a.example", "b.example", 2, True)
+    assert read().blocked_domains == ["a.example"]
+
+
+def test_a_file_is_checked_then_applied_and_written_again(cli: Cli, tmp_path: Path) -> None:
+    file, copy = tmp_path / "in.csv", tmp_path / "out.csv"
+    file.write_text("domain,pipeline,role\nc1.example,DE,active\nc2.example,DE,backup\n")
+    assert [row["does"] for row in cli.json("pipelines", "import", str(file))["rows"]] == ["new", "new"]
+    assert TrackingDomainPipeline.select().count() == 0
+    assert cli("pipelines", "import", str(file), "--apply") == 0
+    assert read("DE").active_domain == "c1.example"
+    assert cli("pipelines", "export", str(copy)) == 0
+    assert cli.json("pipelines", "import", str(copy), "--apply")["changed"] == []
+    file.write_text("domain,pipeline,role\nc1.example,IT,active\nc9.example,IT,king\n")
+    assert cli("pipelines", "import", str(file), "--apply") == 1
+    assert [line.split(":")[0] for line in cli.err.splitlines()] == ["line 2", "line 3"]
+    assert (cli("pipelines", "import", str(tmp_path / "none.csv")), cli("pipelines", "export", "--pipeline", "X")) == (
+        2, 2,
+    )  # fmt: skip
+
+
+def test_the_history_of_a_domain_names_roles_and_answers(cli: Cli) -> None:
+    pipeline()
+    answer("a.example", Verdict.UNSAFE)
+    found = cli.json("domains", "history", "A.example")
+    assert [(each["pipeline"], each["role"]) for each in found["roles"]] == [("P", "active")]
+    assert [(each["source"], each["verdict"]) for each in found["answers"]] == [("gsb", "unsafe")]
+    assert (cli("domains", "history", "a.example"), cli("domains", "history", "zz.example")) == (0, 1)
