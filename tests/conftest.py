@@ -11,12 +11,15 @@ from typing import Any
 
 import pika
 import pytest
+from dramatiq.brokers.stub import StubBroker
 
 from bench.environment import Databases, Postgres, Rabbit, postgres, rabbitmq
 from config.catalog import QUEUES
 from config.settings import Settings, get_settings
 from models import database as connections
 from models.migrate import migrate
+from worker import actor as actors
+from worker.broker import load_actors
 
 # servers to use instead of private ones; read before any test changes the environment
 OUTSIDE_DATABASE = os.environ.get("DATABASE_URL")
@@ -202,6 +205,16 @@ def _connected(settings_env: SettingsEnv, url: str) -> Iterator[None]:
         yield
     finally:
         connections.drop_connection()
+
+
+@pytest.fixture
+def stub_broker(monkeypatch: pytest.MonkeyPatch) -> StubBroker:
+    """Every actor bound to a broker that only keeps what is sent, for tests that run tasks by hand."""
+    load_actors()
+    broker = StubBroker()
+    monkeypatch.setattr(actors, "_current", [])
+    actors.bind(broker)
+    return broker
 
 
 def _migrate(url: str, folder: Path) -> None:

@@ -10,7 +10,9 @@ from dramatiq.middleware import CurrentMessage
 from core.ads import archive, privacy
 from core.ads.archive import Turn
 from models.database import db
+from worker import alerts
 from worker.actor import actor
+from worker.alerts import Severity
 
 # the lease of this run is given back before the next message of the chain is due
 NEXT = timedelta(seconds=2)
@@ -58,7 +60,13 @@ def _go_on(day: date) -> None:
 def _tell(turn: Turn) -> None:
     if turn.refusal:
         log.error("day_not_archived", day=str(turn.day), reason=turn.refusal.reason, differences=turn.refusal.details)
+        alerts.tell(
+            "day_not_archived", str(turn.day), Severity.WARNING, object=f"clicks of {turn.day}",
+            happened=turn.refusal.reason, left="the day stays where it is, and is tried again tomorrow",
+            evidence=[f"{name}: {values}" for name, values in turn.refusal.details.items()],
+        )  # fmt: skip
     if turn.moved:
         log.info("day_archived", day=str(turn.day), **turn.moved)
+        alerts.well("day_not_archived", str(turn.day))
     if turn.purged:
         log.info("archive_purged", tables=turn.purged)

@@ -10,9 +10,12 @@ from core.ads import campaign_care, campaigns
 from core.ads.campaigns import Refreshed
 from core.ads.drivers import driver
 from models.database import db
+from worker import alerts
 from worker.actor import actor
 from worker.ads.campaign_news import tell
+from worker.alerts import Severity
 
+DISBELIEVED = "campaign_check_not_believed"
 log = structlog.get_logger(__name__)
 
 
@@ -35,11 +38,21 @@ def check_campaigns() -> int:
         return 0
     if found.unanswered:
         log.warning("campaigns_without_answer", campaigns=found.unanswered, working=found.working)
-    return _refresh(found.ended) if found.believed else _disbelieve(found)
+    return _believe(found) if found.believed else _disbelieve(found)
+
+
+def _believe(found: campaign_care.Checked) -> int:
+    alerts.well(DISBELIEVED, "adload")
+    return _refresh(found.ended)
 
 
 def _disbelieve(found: campaign_care.Checked) -> int:
     log.error("campaign_check_not_believed", would_end=len(found.ended), answered=found.answered)
+    alerts.tell(
+        DISBELIEVED, "adload", Severity.CRITICAL, object="AdLoad",
+        happened=f"says that {len(found.ended)} of {found.answered} campaigns have ended", done="nothing was stopped",
+        left="ask AdLoad, then stop them by hand if it is true",
+    )  # fmt: skip
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from config.clock import today
 from config.settings import get_settings
 from core.ads import admission, blacklist, errors_replay, faults, pending_clicks
 from core.ads.drivers import driver
@@ -18,8 +19,9 @@ from core.ads.spool import Spool
 from models import partitions
 from models.click_errors import ErrorFilter
 from models.database import db
-from worker import events, metrics
+from worker import alerts, events, metrics
 from worker.actor import actor
+from worker.alerts import Severity
 from worker.shared import DeadMessage, gave_up
 
 SPOOL_BATCH = 100
@@ -127,9 +129,19 @@ def clean_ip_blacklist() -> int:
 def keep_click_partitions() -> int:
     """Keep a week of future day partitions, so that no click meets a missing one."""
     made = partitions.keep_ahead()
-    if (ahead := partitions.days_ahead()) < 2:
-        log.error("click_partitions_short", days_ahead=ahead)
+    _judge(partitions.days_ahead())
     return made
+
+
+def _judge(ahead: int) -> None:
+    if ahead >= 2:
+        alerts.well("click_partitions_short", "click")
+        return
+    log.error("click_partitions_short", days_ahead=ahead)
+    alerts.tell(
+        "click_partitions_short", "click", Severity.CRITICAL, object="tables of clicks",
+        happened=f"partitions for {ahead} days ahead, 2 are needed", left="clicks of a day without one become errors",
+    )  # fmt: skip
 
 
 @gave_up
@@ -138,6 +150,11 @@ def record_dead_clicks(letter: DeadMessage) -> None:
     bodies = letter.kwargs.get("clicks")
     tally = faults.store_dead(bodies if isinstance(bodies, list) else [letter.kwargs.get("click")], letter.reason)
     log.error("clicks_given_up", clicks=tally.total("error"), reason=letter.reason, message_id=letter.message_id)
+    alerts.tell(
+        "clicks_not_accepted", str(today()), Severity.CRITICAL, object=f"clicks of {today()}",
+        happened=f"{tally.total('error')} clicks of one message were given up: {letter.reason}",
+        left="they are kept as errors and can be replayed",
+    )  # fmt: skip
 
 
 def _told(tally: Tally) -> int:

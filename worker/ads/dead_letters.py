@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import structlog
 
-from config.clock import now
+from config.clock import now, today
 from core.ads import dead_letters
+from models.open_letters import OpenLetters
+from worker import alerts
 from worker.actor import actor
+from worker.alerts import Severity
 
+SPIKE = "dead_letter_spike"
 log = structlog.get_logger(__name__)
 
 
@@ -18,4 +22,16 @@ def report_dead_letters() -> int:
     if found.news and found.letters:
         age = int((now() - found.letters.oldest_at).total_seconds())
         log.error("dead_letters_open", tasks=found.letters.counts, total=found.total, oldest_age_s=age)
+        _tell(found.letters)
+    if not found.total:
+        alerts.well(SPIKE, "ads")
+    alerts.settle("clicks_not_accepted", [str(today())])
     return found.total
+
+
+def _tell(letters: OpenLetters) -> None:
+    named = [f"{task}: {count}" for task, count in letters.counts.items()]
+    alerts.tell(
+        SPIKE, "ads", Severity.WARNING, object="ad network", happened=f"{letters.total} messages were given up",
+        evidence=named, left="look at them with signalbox dead, then replay or discard them",
+    )  # fmt: skip

@@ -5,8 +5,12 @@ from __future__ import annotations
 import structlog
 
 from core.ads import impression_servers
+from core.ads.impression_servers import Silent
+from worker import alerts
 from worker.actor import actor
+from worker.alerts import Severity
 
+SILENT = "impression_server_silent"
 log = structlog.get_logger(__name__)
 
 
@@ -17,4 +21,10 @@ def check_impression_servers() -> int:
     silent = impression_servers.silent_servers()
     for item in silent:
         log.error("impression_server_silent", server=item.server, last_at=item.last_at, minutes=item.minutes)
+    alerts.tell_all(SILENT, {item.server: _words(item) for item in silent}, Severity.WARNING)
+    alerts.settle(SILENT, [item.server for item in silent])
     return len(silent)
+
+
+def _words(item: Silent) -> dict[str, str]:
+    return {"object": item.server, "happened": f"no impressions for {item.minutes} minutes, the last at {item.last_at}"}

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import time_machine
+from dramatiq.brokers.stub import StubBroker
 from structlog.testing import capture_logs
 
 from config.ids import new_id
 from core.ads import impression_servers
+from models import incidents
 from models.database import fetch
 from models.impressions import BatchRow, add_batch
 from tests.conftest import SettingsEnv
@@ -46,7 +48,7 @@ def test_the_patience_is_a_setting(settings_env: SettingsEnv) -> None:
     assert [item.server for item in impression_servers.silent_servers()] == ["ad-1"]
 
 
-def test_the_task_tells_an_operator_of_each_silent_server() -> None:
+def test_the_task_tells_an_operator_of_each_silent_server(stub_broker: StubBroker) -> None:
     for server in ("ad-1", "ad-2"):
         came(server, at=NOON - timedelta(hours=2))
     came("ad-3")
@@ -54,6 +56,10 @@ def test_the_task_tells_an_operator_of_each_silent_server() -> None:
         assert load_actors()["check_impression_servers"].fn() == 2
     told = [(entry["log_level"], entry["server"]) for entry in logs if entry["event"] == "impression_server_silent"]
     assert told == [("error", "ad-1"), ("error", "ad-2")]
+    assert [row.key for row in incidents.open_ones(10)] == ["ad-1", "ad-2"]
+    came("ad-1")
+    assert load_actors()["check_impression_servers"].fn() == 1
+    assert [row.key for row in incidents.open_ones(10)] == ["ad-2"]
 
 
 def test_batches_are_forgotten_a_month_after_their_day_has_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from dramatiq import Worker
 from structlog.testing import capture_logs
 
 from config.clock import now
+from models import incidents
 from models.archive import ArchiveInUse, store
 from models.database import execute, fetch
 from models.fields import bind
@@ -92,6 +93,7 @@ def test_a_day_that_stays_is_told_as_an_error_and_does_not_stop_the_chain(broker
     assert [(line["log_level"], line["day"], line["differences"]) for line in told] == [
         ("error", str(days_ago(62)), {"clicks": (6, 9)})
     ]
+    assert [(row.kind, row.key) for row in incidents.open_ones(10)] == [("day_not_archived", str(days_ago(62)))]
 
 
 def test_no_day_due_ends_the_chain(broker: SqliteBroker) -> None:

@@ -18,6 +18,7 @@ from core.ads import campaigns as rules
 from core.ads.drivers import driver
 from integrations.errors import OutsideError
 from models import campaigns as rows
+from models import incidents
 from models.ads import Campaign, ClickError, Offer
 from models.database import execute, fetch, is_postgres
 from models.envelope import decode
@@ -179,6 +180,7 @@ def test_an_adload_that_has_forgotten_everything_stops_nothing_and_is_an_alarm(s
         assert campaigns.check_campaigns() == 0
     [alarm] = [line for line in logged if line["log_level"] == "error"]
     assert (alarm["event"], alarm["would_end"], alarm["answered"]) == ("campaign_check_not_believed", 4, 4)
+    assert [row.kind for row in incidents.open_ones(10)] == ["campaign_check_not_believed"]
     assert sent("refresh_campaign") == []
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import dramatiq
 import pytest
+from dramatiq.brokers.stub import StubBroker
 
 from core.ads import clicks as messages
 from core.ads.admission import admit
 from core.ads.spool import Spool
 from integrations.adload.port import ChargeStatus, OutcomeCode
-from models import partitions
+from models import incidents, partitions
 from models.ads import ClickError
 from models.database import fetch
 from models.envelope import decode
@@ -123,6 +124,7 @@ def test_the_clicks_of_a_message_that_was_given_up_become_faults_that_can_be_rep
     clicks.record_dead_clicks(dead("process_click", click=bodies[0]))
     clicks.record_dead_clicks(dead("process_clicks", clicks=bodies))
     assert outcomes(made) == ["error:internal", "error:internal"]
+    assert [(row.kind, row.count) for row in incidents.open_ones(10)] == [("clicks_not_accepted", 2)]
     clicks.replay_click_errors()
     for message in sent("process_clicks"):
         clicks.process_clicks(**message)
@@ -131,6 +133,15 @@ def test_the_clicks_of_a_message_that_was_given_up_become_faults_that_can_be_rep
 
 def test_partitions_need_no_keeping_on_sqlite(stage: Stage) -> None:
     assert clicks.keep_click_partitions() == 0
+
+
+def test_too_few_partitions_are_an_incident_until_there_are_enough(
+    database: Any, stub_broker: StubBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for ahead, expected in ((1, ["click_partitions_short"]), (7, [])):
+        monkeypatch.setattr(partitions, "days_ahead", lambda ahead=ahead: ahead)
+        clicks.keep_click_partitions()
+        assert [row.kind for row in incidents.open_ones(10)] == expected
 
 
 def test_partitions_are_kept_a_week_ahead(postgres_database: Any) -> None:

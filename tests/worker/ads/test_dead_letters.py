@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import time_machine
+from dramatiq.brokers.stub import StubBroker
 from structlog.testing import capture_logs
 
 from config.clock import now
 from config.ids import new_id
+from models import incidents
 from models.database import execute
 from models.dead_letters import Letter, bury
 from models.envelope import encode_message
@@ -23,7 +25,7 @@ QUARTER = timedelta(minutes=15)
 
 
 @pytest.fixture
-def clock(database: Any) -> Iterator[Any]:
+def clock(database: Any, stub_broker: StubBroker) -> Iterator[Any]:
     with time_machine.travel(now().replace(hour=10, minute=0), tick=False) as travel:
         yield travel
 
@@ -60,6 +62,16 @@ def test_one_alert_names_every_task_with_its_count_and_the_oldest_age(clock: Any
     assert alert["event"] == "dead_letters_open"
     assert (alert["tasks"], alert["total"]) == ({"process_clicks": 3, "refresh_campaign": 1}, 4)
     assert alert["oldest_age_s"] == 7200
+
+
+def test_the_incident_is_open_until_no_letter_is_left(clock: Any) -> None:
+    first = letter()
+    run(clock)
+    (incident,) = incidents.open_ones(10)
+    assert (incident.kind, incident.payload["evidence"]) == ("dead_letter_spike", ["refresh_campaign: 1"])
+    execute("update dead_letter set state = 'replayed', resolved_at = %s where id = %s", [bind(now()), first])
+    run(clock)
+    assert incidents.open_ones(10) == []
 
 
 def test_while_nothing_changes_it_is_not_told_again_until_the_next_day(clock: Any) -> None:
