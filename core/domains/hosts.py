@@ -10,9 +10,7 @@ from publicsuffixlist import PublicSuffixList
 
 LONGEST_TEXT = 1000  # nothing longer can become a name, and decoding it would take long
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2}")
-_AUTHORITY = re.compile(r"[^/?#\\\s]*")
-# without a scheme only what cannot be anything else is a host: dotted, and a port of digits if any
-_BARE = re.compile(r"\s*(?P<host>[^/?#\\@:{}\[\]()<>%&=\s]+\.[^/?#\\@:{}\[\]()<>%&=\s]+)(?::[0-9]+)?(?=[/?#\\\s]|$)")
+_AUTHORITY = re.compile(r"\s*(?P<all>[^/?#\\\s]*)")
 _NOT_IN_HOST = re.compile(r"[/?#\\@:{}\[\]()<>%&=\s\x00-\x20\x7f]")
 _ALLOWED = "letters, digits and hyphens, at most 63 in a label and 253 in all"
 _MISTAKES = (
@@ -91,16 +89,22 @@ def replace_host(url: str, old: str, new: str) -> str:
 
 def _span(url: str) -> tuple[int, int] | None:
     """Where the host stands; browsers read a backslash as a slash, so it ends a host here too."""
-    if not (scheme := _SCHEME.match(url)):
-        bare = _BARE.match(url)
-        return bare.span("host") if bare and not _is_address(bare["host"]) else None
-    authority = _AUTHORITY.match(url, scheme.end())
-    start, end = authority.span() if authority else (0, 0)
-    start = url.rfind("@", start, end) + 1 or start
+    scheme = _SCHEME.match(url)
+    start, end = _authority(url, scheme.end() if scheme else 0)
+    if scheme:
+        start = url.rfind("@", start, end) + 1 or start
     port = url.find(":", start, end)
-    end = end if port < 0 else port
-    host = url[start:end]
-    return None if not host or _NOT_IN_HOST.search(host) or _is_address(host) else (start, end)
+    host = url[start : end if port < 0 else port]
+    if not host or _NOT_IN_HOST.search(host) or _is_address(host):
+        return None
+    # without a scheme only what cannot be anything else is a host
+    bare = "." in host and (port < 0 or url[port + 1 : end].isdecimal())
+    return (start, start + len(host)) if scheme or bare else None
+
+
+def _authority(url: str, start: int) -> tuple[int, int]:
+    found = _AUTHORITY.match(url, start)
+    return found.span("all") if found else (start, start)
 
 
 def _is_address(host: str) -> bool:

@@ -165,6 +165,13 @@ def test_hosts_are_compared_without_case_alphabet_or_trailing_dot() -> None:
     assert replace_host("https://Bücher.example.com/ü", "xn--bcher-kva.example.com", NEW) == f"https://{NEW}/ü"
 
 
+@pytest.mark.parametrize("part", ["a.", "@", ":", "ä.", "/", "{", "%", " ", "a"])
+def test_a_long_text_is_read_in_one_go(part: str) -> None:
+    url = part * 200_000 + "@"
+    for text in (url, "https://" + url, "https://" + url + "/x"):
+        assert replace_host(text, OLD, NEW) == text
+
+
 @pytest.mark.parametrize("new", ["", "a.example/x", "a.example:1", "u@a.example", "a b.example", "{x}.example"])
 def test_what_is_no_host_is_never_put_into_a_url(new: str) -> None:
     with pytest.raises(ValueError, match="write a name such as"):
