@@ -48,6 +48,10 @@ VOLATILE = {
 }
 
 
+# an incident counts how often it was seen
+ALSO_VOLATILE = {"queue_message": {"body", "message_id"}, "alert": {"count", "version", "last_seen_at"}}
+
+
 def one_click(here: Stage) -> dict[str, Any]:
     return {"click": clicks.payload(here.click())}
 
@@ -205,11 +209,7 @@ def state() -> dict[str, list[tuple[Any, ...]]]:
 
 def _rows(table: str) -> list[tuple[Any, ...]]:
     columns = [column.name for column in db.get_columns(table)]
-    wanted = [
-        name
-        for name in columns
-        if name not in VOLATILE | ({"body", "message_id"} if table == "queue_message" else set())
-    ]
+    wanted = [name for name in columns if name not in VOLATILE | ALSO_VOLATILE.get(table, set())]
     return fetch(f"select {', '.join(wanted)} from {table}")
 
 

@@ -150,9 +150,14 @@ def record_dead_clicks(letter: DeadMessage) -> None:
     bodies = letter.kwargs.get("clicks")
     tally = faults.store_dead(bodies if isinstance(bodies, list) else [letter.kwargs.get("click")], letter.reason)
     log.error("clicks_given_up", clicks=tally.total("error"), reason=letter.reason, message_id=letter.message_id)
+    if lost := tally.total("error"):
+        _tell_of_lost(lost, letter.reason)
+
+
+def _tell_of_lost(clicks: int, reason: str) -> None:
     alerts.tell(
         "clicks_not_accepted", str(today()), Severity.CRITICAL, object=f"clicks of {today()}",
-        happened=f"{tally.total('error')} clicks of one message were given up: {letter.reason}",
+        happened=f"{clicks} clicks of one message were given up: {reason}",
         left="they are kept as errors and can be replayed",
     )  # fmt: skip
 
