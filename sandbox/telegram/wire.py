@@ -25,8 +25,7 @@ class Refusal(Exception):
 def parameters(request: Request) -> dict[str, Any]:
     """From query, form or JSON, whichever there is."""
     found: dict[str, Any] = request.parameters()
-    kind = request.headers.get("content-type", "")
-    if "json" in kind:
+    if "json" in request.headers.get("content-type", "") or request.body.startswith(b"{"):
         body = json({"body": request.body.decode("utf-8", "replace")}, "body")
         return found | body if isinstance(body, dict) else found
     return found | dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
