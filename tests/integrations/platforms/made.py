@@ -10,15 +10,15 @@ from sandbox.server import Sandbox
 
 ACCESS_ID, ACCESS_KEY, API_KEY = "canary-access-id", "canary-access-key", "canary-api-key"
 CAMPAIGN, OLD, NEW = "0c9a", "c4.sandbox.test", "c5.sandbox.test"
-QUICK: dict[str, Any] = {"timeout": (1.0, 2.0), "deadline": 2.0}
+PATIENT: dict[str, Any] = {"timeout": (5.0, 20.0), "deadline": 20.0}
 
 
 def voluum_at(url: str, **options: Any) -> Voluum:
-    return Voluum(url, ACCESS_ID, ACCESS_KEY, **QUICK | {"rate": None} | options)
+    return Voluum(url, ACCESS_ID, ACCESS_KEY, **PATIENT | {"rate": None} | options)
 
 
 def affise_at(url: str, **options: Any) -> Affise:
-    return Affise(url, API_KEY, **QUICK | {"rates": (None, None)} | options)
+    return Affise(url, API_KEY, **PATIENT | {"rates": (None, None)} | options)
 
 
 def campaigns(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
