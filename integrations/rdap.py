@@ -81,7 +81,7 @@ class Rdap:
             return Registration(RegistrationState.UNKNOWN)
         client = self._client(base)
         if self.before_call:
-            self.before_call(client.service)
+            self.before_call(f"rdap:{urlsplit(base).hostname}")
         try:
             reply = client.call("GET", f"/domain/{quote(domain, safe='')}", effect=Effect.READ, headers=RDAP_JSON)
         except Rejected as error:
@@ -124,7 +124,7 @@ class Rdap:
         with self._lock:
             if (base, rate) not in self._clients:
                 self._clients[base, rate] = Client(
-                    f"rdap:{urlsplit(base).hostname}",
+                    "rdap",
                     base,
                     timeout=TIMEOUT,
                     deadline=DEADLINE,

@@ -33,7 +33,7 @@ def tls(sandbox: Sandbox, tmp_path: Path) -> Tls:
     bundle.write_text(sandbox.authority_pem)
     port = urlsplit(sandbox.url).port
     assert port
-    return Tls(Routes(("127.0.0.1", port)), str(bundle), connect=2.0, read=2.0)
+    return Tls(Routes(("127.0.0.1", port)), str(bundle), connect=20.0, read=20.0)
 
 
 def days_left(until: datetime | None) -> int:
