@@ -95,7 +95,7 @@ select a.pipeline_id, a.seq, b.seq from domain_switch a
 join tracking_domain_pipeline l on l.id = a.pipeline_id
 join domain_switch b on b.pipeline_id = a.pipeline_id and b.seq > a.seq and b.to_domain_id = a.from_domain_id
 where a.trigger = 'check' and b.trigger = 'check' and b.decided_at >= {instant}
-    and {us:b.decided_at} - {us:a.decided_at} < coalesce(l.cool_down_s, %s) * 1000000
+    and {us:b.decided_at} - {us:a.decided_at} < coalesce(l.cool_down_s, %s) * cast(1000000 as bigint)
 """
 
 

@@ -8,11 +8,15 @@ from functools import cache
 import idna
 from publicsuffixlist import PublicSuffixList
 
+LONGEST_NAME = 253
 LONGEST_TEXT = 1000  # nothing longer can become a name, and decoding it would take long
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?[/\\]{2}")
 _AUTHORITY = re.compile(r"\s*(?P<all>[^/?#\\\s]*)")
 _NOT_IN_HOST = re.compile(r"[/?#\\@:{}\[\]()<>%&=\s\x00-\x20\x7f]")
 _ALLOWED = "letters, digits and hyphens, at most 63 in a label and 253 in all"
+# names that encoding would give back as they are, which it takes long to find out
+_LABEL = r"(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_PLAIN = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}")
 _MISTAKES = (
     (r"[\x00-\x20\x7f]", "a blank or a control character; write the name alone"),
     (r"://|^//", "a scheme; write the host alone, such as go.example.com"),
@@ -113,6 +117,8 @@ def _is_address(host: str) -> bool:
 
 
 def _a_labels(given: str) -> str:
+    if len(given) <= LONGEST_NAME and _PLAIN.fullmatch(given):
+        return given
     try:
         name = idna.encode(given, uts46=True, std3_rules=True).decode().lower().removesuffix(".")
         idna.decode(name)  # an A-label that means nothing passes the encoder

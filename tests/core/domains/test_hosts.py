@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import idna
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -207,3 +208,14 @@ def test_p10_holds_for_any_text_with_its_own_host(url: str, old: str, new: str) 
     spelled = host_text(url) or old
     replaced = replace_host(url, spelled, new)
     assert replace_host(replaced, new, spelled) == url or spelled == old
+
+
+@given(st.from_regex(r"[ab01x-]{1,4}(\.[ab01n-]{1,4}){0,2}", fullmatch=True))
+def test_a_plain_name_is_what_encoding_would_make_of_it(text: str) -> None:
+    try:
+        name = name_of(f"{text}.example")
+    except BadName:
+        with pytest.raises(idna.IDNAError):
+            idna.encode(text, uts46=True, std3_rules=True)
+    else:
+        assert idna.encode(f"{text}.example", uts46=True, std3_rules=True).decode() == name

@@ -275,7 +275,7 @@ def taken(work: Any) -> Any:
 
 
 def test_any_order_of_steps_keeps_the_rules(database: Any) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Yard,
         settings=settings(
             max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
