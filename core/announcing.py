@@ -167,7 +167,8 @@ def _post(bot: TelegramPort, incident: Incident, text: str, *, reply: bool = Fal
     chat_id = announcements.current_chat(settings.telegram_chat_id or 0)
     silent = (reply and not incident.open) or incident.severity is not Severity.CRITICAL
     answered = incident.message_id if reply and incident.chat_id == chat_id else None
-    draft = Draft(chat_id, text, settings.telegram_thread_id, silent, answered, buttons(incident.payload))
+    keys = buttons(incident.payload) if incident.open else []
+    draft = Draft(chat_id, text, settings.telegram_thread_id, silent, answered, keys)
     sent = bot.send(draft)
     if sent.chat_id != chat_id:
         announcements.move_chat(settings.telegram_chat_id or 0, sent.chat_id, now())
@@ -191,7 +192,7 @@ def _edit(bot: TelegramPort, incident: Incident, text: str) -> None:
     message = Sent(incident.chat_id or 0, incident.message_id or 0)
     shown = alert_text.with_others(text, incident, incidents.others_open(incident.id))
     try:
-        bot.edit(message, shown, buttons(incident.payload))
+        bot.edit(message, shown, buttons(incident.payload) if incident.open else [])
     except Rejected as error:
         if isinstance(error, Unauthorized):
             raise

@@ -11,7 +11,7 @@ import pytest
 from core import alerts, announcing
 from core.alerts import Severity
 from core.announcing import Told
-from integrations.errors import OutcomeUnknown, Rejected, Unavailable
+from integrations.errors import Rejected
 from models import announcements
 from models.database import disconnect, ensure_connection
 from tests.conftest import SettingsEnv
@@ -218,38 +218,3 @@ def test_a_deleted_message_is_written_anew(room: Room) -> None:
     room.work([alert_id])
     assert len(room.messages()) == 2
     assert one(alert_id).message_id == 2
-
-
-def test_a_group_that_moved_is_remembered(room: Room) -> None:
-    room.sandbox.edit("telegram", str(CHAT), moved_to=-42)
-    room.work([unsafe(key="a.example")])
-    assert announcements.current_chat(CHAT) == -42
-    room.work([unsafe(key="b.example")])
-    assert [message["chat_id"] for message in room.messages()] == [-42, -42]
-    assert len(room.calls()) == 3
-
-
-def test_a_topic_that_is_gone_is_an_incident_of_its_own(room: Room, settings_env: SettingsEnv) -> None:
-    settings_env(TELEGRAM_THREAD_ID="42")
-    room.sandbox.edit("telegram", str(CHAT), threads=[])
-    room.work([unsafe()])
-    room.pass_time(minutes=1)
-    room.work(announcing.due())
-    assert any(text.startswith("🟡 <b>TOPIC MISSING</b>") for text in room.texts())
-
-
-def test_without_a_bot_nobody_is_called(database: Any, settings_env: SettingsEnv) -> None:
-    assert announcing.announce(unsafe()) is Told.NO_BOT
-    assert announcing.due() == []
-
-
-def test_an_outage_ends_with_every_incident_told(room: Room) -> None:
-    fault = room.sandbox.fault("telegram", {"type": "status", "status": 503})
-    alert_id = unsafe()
-    for _ in range(3):
-        with pytest.raises((Unavailable, OutcomeUnknown)):
-            announcing.announce(alert_id)
-        room.pass_time(seconds=10)
-    room.sandbox.control("DELETE", f"faults/{fault}")
-    room.work([alert_id])
-    assert len(room.messages()) == 1
