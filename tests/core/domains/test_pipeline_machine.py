@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,13 +14,13 @@ from config.clock import now
 from core.domains import cases, holds, pipelines
 from core.domains.brake_facts import Answer
 from core.domains.brakes import Hold, Switch
-from core.domains.persons import Refused
 from models import invariants_domains
 from models.database import db, execute, fetch
 from models.domain_states import Source, Verdict
 from models.domains import TrackingDomainPipeline
 from models.fields import instant
 from tests.core.domains import yard
+from tests.core.domains.plain_model import REFUSED, Died, Expected, taken
 from tests.core.domains.yard import ANNA, answer, read
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -34,43 +33,6 @@ TABLES = (
     "switch_step", "affise_switch_request", "domain_switch", "pipeline_domain", "domain_state", "domain_evidence",
     "tracking_domain_pipeline", "tracking_domain",
 )  # fmt: skip
-
-
-@dataclass
-class Expected:
-    """What a pipeline should be: its active domain, spares in order, the others."""
-
-    back: bool
-    active: str | None
-    spares: list[str]
-    blocked: set[str] = field(default_factory=set)
-    parked: set[str] = field(default_factory=set)
-    seq: int = 1
-
-    def roles(self) -> dict[str, str]:
-        found = dict.fromkeys(self.spares, "backup") | dict.fromkeys(self.blocked, "blocked")
-        found |= dict.fromkeys(self.parked, "parked")
-        return found | ({self.active: "active"} if self.active else {})
-
-    def next(self, bad: set[str]) -> str | None:
-        return next((name for name in self.spares if name not in bad), None)
-
-    def leave(self, bad: set[str], blocked: bool) -> None:
-        old, target = self.active, self.next(bad)
-        assert old is not None
-        if target:
-            self.spares.remove(target)
-        self.active, self.seq = target, self.seq + 1
-        if blocked:
-            self.blocked.add(old)
-        else:
-            self.spares.append(old)
-
-    def fill(self, bad: set[str]) -> None:
-        target = self.next(bad)
-        if self.active is None and target:
-            self.spares.remove(target)
-            self.active, self.seq = target, self.seq + 1
 
 
 class Yard(RuleBasedStateMachine):
@@ -257,21 +219,6 @@ class Yard(RuleBasedStateMachine):
             made.setdefault(number, []).append(instant(decided))
         for times in made.values():
             assert all(sum(start <= each < start + 86_400 * SECOND for each in times) <= 2 for start in times)
-
-
-class Died(Exception):
-    """Stands for a process that ends."""
-
-
-REFUSED = object()
-
-
-def taken(work: Any) -> Any:
-    """What came of it, or REFUSED."""
-    try:
-        return work()
-    except Refused:
-        return REFUSED
 
 
 def test_any_order_of_steps_keeps_the_rules(database: Any) -> None:
