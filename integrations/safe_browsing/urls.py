@@ -15,7 +15,7 @@ MOST_SUFFIXES = 4
 MOST_FOLDERS = 4
 PREFIX_BYTES = 4
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<rest>.*)", re.DOTALL)
-_PORT = re.compile(rb":[0-9]*\Z")
+_HOST = re.compile(rb"\[[^\]]*\]?|[^:]*")
 _CONTROLS = str.maketrans("", "", "\t\r\n")
 _ESCAPED = re.compile(rb"[\x00-\x20\x7f-\xff#%]")
 _HEX = b"0123456789abcdefABCDEF"
@@ -41,7 +41,8 @@ def canonical(url: str) -> Canonical:
     scheme, rest = (found["scheme"].lower(), found["rest"]) if found else ("http", text)
     before, mark, query = _unescaped(rest.encode("utf-8", "surrogatepass")).partition(b"?")
     authority, slash, path = before.partition(b"/")
-    host = canonical_host(_PORT.sub(b"", authority.rpartition(b"@")[2]))
+    named = _HOST.match(authority.rpartition(b"@")[2])
+    host = canonical_host(named[0] if named else b"")
     return Canonical(scheme, _escaped(host), _path(slash + path), _escaped(query) if mark else None)
 
 

@@ -99,9 +99,14 @@ def test_what_has_no_registrable_domain_is_looked_up_as_itself(url: str) -> None
     assert expressions(url) == [canonical(url).host + "/"]
 
 
-@pytest.mark.parametrize("url", ["", "http://", "///", "http://.../", "?x", "#"])
+@pytest.mark.parametrize("url", ["", "http://", "///", "http://.../", "?x", "#", ":.", "http://.:80./"])
 def test_what_is_no_address_has_no_expressions(url: str) -> None:
     assert expressions(url) == []
+
+
+@pytest.mark.parametrize("url", ["host:80", "host.:80", "host:80.", "host:", "host:80:80", "x@host:y"])
+def test_whatever_follows_a_colon_is_no_part_of_the_name(url: str) -> None:
+    assert canonical(url).host == "host"
 
 
 def test_the_hashes_of_expressions_are_the_published_ones() -> None:
