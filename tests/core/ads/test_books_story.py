@@ -32,6 +32,7 @@ from models.invalidation import Choice
 from tests.conftest import SettingsEnv
 from tests.core.ads import cashdesk, stage
 from tests.core.ads.cashdesk import ANNA, FRED, UNIT
+from worker.ads.archive import drop_old_rejections
 
 DAY = timedelta(days=1)
 AGES = (0, 1, 5, 36, 42)
@@ -195,9 +196,16 @@ class Network(RuleBasedStateMachine):
         list(statistics.refresh())
         assert stored() == recounted()
         assert earned() == {key: pay for key, pay in by_account().items() if pay}
-        # messages wait because nobody runs them here, and a day stays when its statistics came after the archive
-        waits = ("I17", "I15 kept too long")
-        assert not {name: rows for name, rows in invariants.violations().items() if not name.startswith(waits)}
+        self.end_the_night()
+        # messages wait because nobody runs them here
+        assert not {name: rows for name, rows in invariants.violations().items() if not name.startswith("I17")}
+
+    def end_the_night(self) -> None:
+        """What the last night's tasks do: refusals of old days go, which a late click may have added today."""
+        drop_old_rejections()
+        turn = archiver.step()
+        while turn.more and turn.day:
+            turn = archiver.step(turn.day)
 
 
 def id_of(age: int) -> UUID:
