@@ -51,7 +51,7 @@ check: format lint types imports test ## what the build machine runs: format, li
 
 proof: setup services ## the long kill and scenario runs
 	$(BIN)/python -m bench.chaos
-	PROOF=1 $(BIN)/python -m pytest -q tests/core/ads/test_books_story.py
+	PROOF=1 $(BIN)/python -m pytest -q -n $(JOBS) -m search
 
 bench: setup services ## measure against the stated goals
 	@ops/bootstrap.sh wrk

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.body import Unreadable, parse_json
+from tests.search import search
 
 
 @given(st.binary(max_size=300), st.text(max_size=40))
-@settings(max_examples=2000, deadline=None)
+@search(2000)
 def test_any_bytes_are_read_or_refused(body: bytes, content_type: str) -> None:
     assert outcome(body, content_type) in {"read", "refused"}
 
@@ -32,7 +33,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
-@settings(max_examples=1000, deadline=None)
+@search(1000)
 def test_ordinary_json_is_read_as_written(value: object) -> None:
     assert parse_json(orjson.dumps(value)) == value
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from integrations.errors import Malformed
 from integrations.rdap import RegistrationState, parse, parse_bootstrap
+from tests.search import search
 
 
 def test_the_longest_zone_wins_and_https_comes_first() -> None:
@@ -95,7 +96,7 @@ JSON = st.recursive(
 @given(status=JSON, events=JSON, nameservers=JSON, services=JSON)
 @example(status=[[]], events=[{"eventAction": "expiration", "eventDate": "0001-01-01T00:00:00+14:00"}],
          nameservers=[None], services=[[[None], ["https://["]]])  # fmt: skip
-@settings(max_examples=2000, deadline=None)
+@search(2000)
 def test_no_answer_of_a_registry_breaks_us(status: Any, events: Any, nameservers: Any, services: Any) -> None:
     document = {**DOMAIN, "status": status, "events": events, "nameservers": nameservers}
     found = parse(document, "example.test")

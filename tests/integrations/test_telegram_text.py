@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.telegram_text import LONGEST, defang, escape, length, plain, shown, split
+from tests.search import search
 
 
 def test_what_could_be_html_is_escaped_also_in_attributes() -> None:
@@ -50,7 +51,7 @@ def test_parts_end_at_lines_or_blanks_and_open_tags_go_on() -> None:
 @given(
     st.lists(st.sampled_from(["<b>", "</b>", "<i>", "</i>", "&amp;", "&lt;", "я", "a", " ", "\n", "😀"]), max_size=60)
 )
-@settings(max_examples=300, deadline=None)
+@search(300)
 def test_no_part_is_too_long_and_nothing_visible_is_lost(pieces: list[str]) -> None:
     text = "".join(pieces)
     parts = split(text, 7)

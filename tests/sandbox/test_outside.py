@@ -14,13 +14,14 @@ import orjson
 import pytest
 import requests
 from dns.rdatatype import RdataType
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from config.sandbox import stand_ins
 from sandbox.dns import wire
 from sandbox.dns.zone import BEHAVIOURS
 from sandbox.server import Sandbox
+from tests.search import search
 
 
 def ports(sandbox: Sandbox) -> list[int]:
@@ -123,7 +124,7 @@ def test_a_question_that_is_none_is_ignored_and_the_next_one_served(sandbox: San
 
 
 @given(st.binary(max_size=80))
-@settings(max_examples=2000, deadline=None)
+@search(2000)
 def test_no_bytes_break_the_reader_of_questions(data: bytes) -> None:
     question = wire.parse(data)
     assert question is None or data[12 : 12 + len(question.raw)] == question.raw
@@ -133,7 +134,7 @@ def test_no_bytes_break_the_reader_of_questions(data: bytes) -> None:
     name=st.from_regex(r"[a-z0-9]{1,20}(\.[a-z0-9]{1,20}){0,5}", fullmatch=True),
     kind=st.sampled_from([RdataType.A, RdataType.AAAA]),
 )
-@settings(max_examples=200, deadline=None)
+@search(200)
 def test_every_answer_can_be_read_by_others(name: str, kind: RdataType) -> None:
     query = dns.message.make_query(name, kind)
     question = wire.parse(query.to_wire())

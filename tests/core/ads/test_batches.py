@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from core.ads.admission import admit
@@ -19,14 +19,11 @@ from core.ads.local_adload import LocalAdLoad
 from models.ads import Click, ClickError, ClickRejected
 from models.database import db, disconnect, ensure_connection, execute, fetch
 from tests.core.ads.stage import DAY, SECOND, Answering, Stage, build, ip, listed, local, outcomes
+from tests.search import search
 
 HOUR = timedelta(hours=1)
 TABLES = ("click", "click_rejected", "click_error", "ip_blacklist", "adload_charge", "stats_dirty_day", "campaign_day")
-EXAMPLES = settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @pytest.fixture
@@ -73,7 +70,7 @@ def in_time_order(clicks: Sequence[ClickMessage]) -> list[ClickMessage]:
     return sorted(clicks, key=lambda click: (click.clicked_at, click.click_id))
 
 
-@EXAMPLES
+@search(250, suppress_health_check=CHECKS)
 @given(plan=plans(), seed=st.integers(0, 2**32))
 def test_a_batch_equals_its_clicks_one_by_one_in_the_order_of_their_times(
     stage: Stage, plan: list[dict[str, Any]], seed: int
@@ -89,7 +86,7 @@ def test_a_batch_equals_its_clicks_one_by_one_in_the_order_of_their_times(
     assert verdicts() == one_by_one
 
 
-@EXAMPLES
+@search(250, suppress_health_check=CHECKS)
 @given(plan=plans(), seed=st.integers(0, 2**32))
 def test_any_order_repetition_and_split_keeps_the_limit_and_one_outcome_per_click(
     stage: Stage, plan: list[dict[str, Any]], seed: int
@@ -118,7 +115,7 @@ def most_in_any_day() -> int:
     return max(windows, default=0)
 
 
-@EXAMPLES
+@search(250, suppress_health_check=CHECKS)
 @given(plan=plans())
 def test_redelivering_everything_changes_nothing(stage: Stage, plan: list[dict[str, Any]]) -> None:
     wipe()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from datetime import timedelta
 from random import Random
@@ -32,6 +31,7 @@ from models.invalidation import Choice
 from tests.conftest import SettingsEnv
 from tests.core.ads import cashdesk, stage
 from tests.core.ads.cashdesk import ANNA, FRED, UNIT
+from tests.search import examples
 from worker.ads.archive import drop_old_rejections
 
 DAY = timedelta(days=1)
@@ -262,13 +262,14 @@ def earned() -> dict[tuple[str, int], int]:
     return {(str(day), account): int(amount) for day, account, amount in rows if amount}
 
 
+@pytest.mark.search
 @pytest.mark.usefixtures("database")
 def test_any_story_of_a_network_leaves_recounted_statistics_and_balanced_books(settings_env: SettingsEnv) -> None:
     cashdesk.prepare(settings_env, ARCHIVE_AFTER_DAYS="60")
     # a story costs some fifty milliseconds on SQLite and several hundred on PostgreSQL
-    examples = (5 if is_postgres() else 40) * (20 if os.environ.get("PROOF") else 1)
+    number = examples(100, gate=5) if is_postgres() else examples(800, gate=40)
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
     run_state_machine_as_test(
         Network,
-        settings=settings(max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=checks),
+        settings=settings(max_examples=number, stateful_step_count=25, deadline=None, suppress_health_check=checks),
     )

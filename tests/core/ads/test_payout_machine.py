@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import time_machine
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from models.ads import Account
 from models.database import execute, fetch
 from tests.conftest import SettingsEnv
 from tests.core.ads.cashdesk import ANNA, FRED, UNIT, broken, earn, owner, prepare, publisher, wish
+from tests.search import examples
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 AMOUNTS = st.sampled_from([120, 35, 10, 290, 9]).map(lambda units: units * UNIT)
@@ -204,12 +206,13 @@ def empty() -> None:
         execute(f"delete from {table}")
 
 
+@pytest.mark.search
 def test_any_order_of_steps_leaves_the_books_as_they_should_be(database: Any, settings_env: SettingsEnv) -> None:
     prepare(settings_env)
     run_state_machine_as_test(
         Desk,
         settings=settings(
-            max_examples=40,
+            max_examples=examples(400),
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

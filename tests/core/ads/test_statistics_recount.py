@@ -26,6 +26,7 @@ from tests.conftest import SettingsEnv
 from tests.core.ads import books as made
 from tests.core.ads import stage
 from tests.core.ads.books import Books, assert_equal_to_a_recount, compute
+from tests.search import examples
 
 DAY = timedelta(days=1)
 REASONS = [*map(str, Reason), "something_new"]
@@ -52,6 +53,7 @@ facts = st.lists(
 )
 
 
+@pytest.mark.search
 @pytest.mark.parametrize(("zone", "day"), DAYS, ids=["utc", "berlin-25-hours", "berlin-23-hours"])
 def test_any_facts_around_any_midnight_give_what_a_recount_gives(
     database: Any, settings_env: SettingsEnv, zone: str, day: date
@@ -62,7 +64,7 @@ def test_any_facts_around_any_midnight_give_what_a_recount_gives(
         keep_ahead(day - 4 * DAY, day + 4 * DAY)
         books = made.build()
 
-        @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=examples(120, gate=12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(facts)
         def holds(drawn: list[Any]) -> None:
             made.forget_everything()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domains.dns_votes import Canary, Resolution, Vote, canary, decide, misses
 from integrations.dns_answers import NEGATIVE, Answer, Status
+from tests.search import search
 
 KNOWN = ("canary-ok.sandbox.test", "canary-two.sandbox.test")
 ABSENT = "f00d.invalid"
@@ -100,7 +101,7 @@ def test_addresses_and_aliases_come_from_those_who_know_the_name() -> None:
     own=st.none() | st.sampled_from(Status),
     trust=st.sets(st.integers(0, 5)),
 )
-@settings(max_examples=3000, deadline=None)
+@search(3000)
 def test_outages_of_resolvers_never_deny_a_name(statuses: list[Status], own: Status | None, trust: set[int]) -> None:
     """Whatever breaks and whoever is distrusted: two believed denials and nobody who knows it, or no denial."""
     answers = {f"up{number}": said(status) for number, status in enumerate(statuses)}

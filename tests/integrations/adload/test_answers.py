@@ -7,13 +7,14 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.adload import answers
 from integrations.adload.money import Settlement
 from integrations.adload.port import ChargeStatus
 from tests.integrations.adload.made import charge
+from tests.search import search
 
 CHARGE = charge()
 names = st.sampled_from(
@@ -44,13 +45,13 @@ def outcome(reader: Callable[[Any], object], document: Any) -> str:
 
 
 @given(documents)
-@settings(max_examples=3000, deadline=None)
+@search(3000)
 def test_any_document_is_read_or_refused(document: Any) -> None:
     assert {outcome(reader, document) for reader in READERS} <= {"read", "refused"}
 
 
 @given(st.lists(st.dictionaries(names, plain, max_size=8), max_size=2))
-@settings(max_examples=3000, deadline=None)
+@search(3000)
 def test_any_item_is_a_reply_or_refused(items: list[dict[str, Any]]) -> None:
     settlement = Settlement("USD", lambda _: Decimal(2))
     with suppress(ValueError, answers.Busy):

@@ -6,14 +6,15 @@ from contextlib import suppress
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.adload.money import BadAmount, Settlement, micros, micros_of, rate_of
+from tests.search import search
 
 
 @given(st.integers(0, 10**17))
-@settings(max_examples=1000, deadline=None)
+@search(1000)
 def test_every_amount_of_micro_units_survives_its_decimal_text(amount: int) -> None:
     whole, fraction = divmod(amount, 1_000_000)
     assert micros_of(f"{whole}.{fraction:06d}") == amount
@@ -42,7 +43,7 @@ def test_micro_units_are_whole_numbers_within_bounds(value: object) -> None:
 
 
 @given(st.text(max_size=45))
-@settings(max_examples=2000, deadline=None)
+@search(2000)
 def test_any_text_is_an_amount_or_refused(text: str) -> None:
     with suppress(BadAmount):
         assert 0 <= micros_of(text) <= 10**18

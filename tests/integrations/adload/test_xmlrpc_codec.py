@@ -5,10 +5,11 @@ from __future__ import annotations
 from xmlrpc.client import dumps, loads
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.adload.xmlrpc_codec import Fault, Unreadable, decode, encode
+from tests.search import search
 
 
 def element(tag: str, children: list[str]) -> str:
@@ -36,14 +37,14 @@ def answered(body: bytes) -> bool:
 
 
 @given(trees)
-@settings(max_examples=4000, deadline=None)
+@search(4000)
 def test_any_tree_of_known_tags_is_read_or_refused(tree: str) -> None:
     assert answered(tree.encode())
     assert answered(f"<methodResponse><params><param><value>{tree}</value></param></params></methodResponse>".encode())
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=2000, deadline=None)
+@search(2000)
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     assert answered(body)
     assert answered(b"<?xml version='1.0' encoding='" + body[:10] + b"'?><methodResponse/>")
@@ -53,7 +54,7 @@ GOOD = dumps(({"ok": True, "cost": 0.045, "error": ""},), methodresponse=True).e
 
 
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
-@settings(max_examples=2000, deadline=None)
+@search(2000)
 def test_any_changed_byte_is_read_or_refused(place: int, byte: int) -> None:
     assert answered(GOOD[:place] + bytes([byte]) + GOOD[place + 1 :])
 

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 import structlog
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.errors import Malformed
@@ -16,6 +16,7 @@ from integrations.safe_browsing import replies
 from integrations.safe_browsing.wire import THREATS
 from sandbox.server import Sandbox
 from tests.integrations.safe_browsing.made import KEY, v5, web_risk
+from tests.search import search
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8) | st.just("300s"),
@@ -37,7 +38,7 @@ def reply(body: bytes, content_type: str, value: Any = None) -> Reply:
     return Reply(200, {"Content-Type": content_type}, body, value, "r")
 
 
-@settings(max_examples=1000)
+@search(1000)
 @given(JSON)
 def test_any_json_is_an_answer_of_a_hash_search_or_malformed(value: Any) -> None:
     try:
@@ -47,7 +48,7 @@ def test_any_json_is_an_answer_of_a_hash_search_or_malformed(value: Any) -> None
     assert found.seconds >= 0
 
 
-@settings(max_examples=1000)
+@search(1000)
 @given(JSON)
 def test_any_json_is_a_listing_or_malformed(value: Any) -> None:
     try:
@@ -58,7 +59,7 @@ def test_any_json_is_a_listing_or_malformed(value: Any) -> None:
     assert until is None or until.tzinfo
 
 
-@settings(max_examples=500)
+@search(500)
 @given(st.binary(max_size=60), st.sampled_from(["", "text/html", "application/json", "application/x-protobuf; a=b"]))
 def test_any_body_of_any_type_is_an_answer_or_malformed(body: bytes, content_type: str) -> None:
     try:

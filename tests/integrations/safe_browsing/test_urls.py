@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.safe_browsing.urls import canonical, expressions, full_hash, registrable
+from tests.search import search
 
 VECTORS = [
     ("http://host/%25%32%35%25%32%35", "http://host/%25%25"),
@@ -130,7 +131,7 @@ def test_escapes_a_thousand_levels_deep_are_one_pass() -> None:
 PIECES = st.sampled_from([*"%.:/?#@[]\\&= \t", "%25", "%2e", "..", "//", "http://", "0x", "\u3002", "\u00fc", "\ud800"])
 
 
-@settings(max_examples=1000)
+@search(1000)
 @given(st.lists(PIECES | st.characters() | st.text("0123456789abcdefx.", max_size=6), max_size=60).map("".join))
 def test_any_text_has_a_canonical_form_that_is_its_own(text: str) -> None:
     first = canonical(text)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.safe_browsing.urls import full_hash
 from integrations.safe_browsing.wire import Broken, fields, search_hashes
+from tests.search import search
 
 OURS = full_hash("go.sandbox.test/")
 HIT = "0a260a20d51d47e8a9855264f13f2a0e879393a8edf06ed60e7c8a393c54e577e7762ca512020802120308ac02"
@@ -97,7 +98,7 @@ def test_unknown_fields_of_every_kind_are_passed_over() -> None:
     assert search_hashes(bytes.fromhex("1805210102030405060708320161" + "3d01020304" + NOTHING)) == ({}, 300)
 
 
-@settings(max_examples=2000)
+@search(2000)
 @given(st.binary(max_size=200) | st.binary(max_size=80).map(lambda data: bytes.fromhex(HIT)[:40] + data))
 def test_any_bytes_are_an_answer_or_refused(data: bytes) -> None:
     try:
@@ -108,7 +109,7 @@ def test_any_bytes_are_an_answer_or_refused(data: bytes) -> None:
     assert 0 <= found.seconds < 1 << 63
 
 
-@settings(max_examples=1000)
+@search(1000)
 @given(st.integers(0, len(HIT) * 4 - 1), st.integers(0, len(HIT) * 4 - 1))
 def test_two_flipped_bits_never_make_another_address_unsafe(first: int, second: int) -> None:
     data = bytearray(bytes.fromhex(HIT))
