@@ -163,6 +163,7 @@ class DomainState(Row):
     first_bad_at = UtcDateTime(null=True)
     streak = IntegerField(default=0)
     changed_at = UtcDateTime()
+    clean_since = UtcDateTime(null=True)
 
     class Meta:
         primary_key = CompositeKey("domain_id", "source")

@@ -27,6 +27,7 @@ create table domain_evidence (
     provider text not null, live {bool} not null, cycle_id bigint, canary_ok {bool}, detail {json} not null,
     observed_at {instant} not null, expires_at {instant} not null);
 create index domain_evidence_of on domain_evidence (domain_id, source, observed_at);
+create index domain_evidence_age on domain_evidence (observed_at);
 
 create table pipeline_domain (
     pipeline_id bigint not null references tracking_domain_pipeline (id),
@@ -45,7 +46,7 @@ create table pipeline_destination (
 create table domain_state (
     domain_id bigint not null references tracking_domain (id), source text not null, verdict text not null,
     evidence_id bigint, observed_at {instant} not null, first_bad_at {instant}, streak integer not null default 0,
-    changed_at {instant} not null, primary key (domain_id, source));
+    changed_at {instant} not null, clean_since {instant}, primary key (domain_id, source));
 
 create table check_cycle (
     id {serial}, source text not null, started_at {instant} not null, ended_at {instant}, safe integer,
