@@ -15,6 +15,7 @@ FIELDS = ("happened", "done", "left", "evidence")
 LONGEST_FIELD = 400
 LONGEST_NAMES = 3000
 MOST_LISTED = 8
+MOST_NOTES = 2
 _LIGHT = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
 _OVER = "🟢"
 
@@ -116,7 +117,7 @@ def _course(incident: Incident, zone: str) -> list[str]:
         lines.append(f"seen {incident.count}×, last {_clock(incident.last_seen_at, zone)}")
     if incident.acked_at is not None:
         lines.append(f"Acked by {shown(incident.acked_by or '')} {_clock(incident.acked_at, zone)}")
-    return lines
+    return lines + [shown(note) for note in incident.notes[-MOST_NOTES:]]
 
 
 def _foot(incident: Incident, zone: str) -> str:

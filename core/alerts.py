@@ -8,10 +8,11 @@ from typing import Any
 
 from config.clock import now
 from models import alerts as rows
+from models import mutes
 from models.alerts import STORM, STORM_WINDOW, News, Raised, Severity
 from models.conflicts import transaction
 
-__all__ = ["Severity", "acknowledge", "gather_backlog", "raise_alert", "raise_all", "resolve", "settle"]
+__all__ = ["Severity", "acknowledge", "gather_backlog", "note", "raise_alert", "raise_all", "resolve", "settle"]
 
 MOST_SINGLE = 5
 """So many new incidents within a minute are told one by one; more are one storm."""
@@ -30,8 +31,15 @@ def raise_alert(kind: str, key: str, severity: Severity, payload: Mapping[str, A
 
 def raise_all(kind: str, objects: Mapping[str, Mapping[str, Any]], severity: Severity) -> list[int]:
     """The same for several objects at once, by key."""
-    news = [News(kind, _key(key), severity, _storable(dict(payload))) for key, payload in objects.items()]
+    loud = _heard(kind, severity)
+    news = [News(kind, _key(key), loud, _storable(dict(payload))) for key, payload in objects.items()]
     return transaction(lambda: _raise(news)) if news else []
+
+
+def _heard(kind: str, severity: Severity) -> Severity:
+    """A kind that operators do not want to hear of for a while goes to the digest, unless it is critical."""
+    quiet = severity is Severity.WARNING and mutes.muted(kind, now())
+    return Severity.INFO if quiet else severity
 
 
 def resolve(kind: str, *keys: str) -> list[int]:
@@ -47,6 +55,11 @@ def settle(kind: str, still: Iterable[str] = ()) -> list[int]:
 def acknowledge(alert_id: int, by: str) -> bool:
     """Somebody looks after it, so that it is repeated no more; False if somebody did before, or it is over."""
     return rows.acknowledge(alert_id, by, now())
+
+
+def note(alert_id: int, text: str) -> bool:
+    """Let the message of an incident say what somebody did about it; False if there is no such incident."""
+    return rows.note(alert_id, str(_storable(text)))
 
 
 def gather_backlog() -> list[int]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
 
 import structlog
 
 from config.clock import now
 from config.settings import Settings, get_settings
-from core import alert_text, alerts
+from core import alert_text, alerts, buttons
 from integrations.errors import OutcomeUnknown, RateLimited, Rejected, Unauthorized, Unavailable
-from integrations.telegram_port import Button, Draft, Sent, TelegramPort
+from integrations.telegram_port import Draft, Sent, TelegramPort
 from models import announcements, incidents, rate_buckets
 from models.alerts import Severity
 from models.incidents import Incident
@@ -56,7 +55,7 @@ def announce(alert_id: int) -> Told:
 
     At most one call to Telegram is made. Killed after it, the next attempt makes one more message, with the same id.
     """
-    bot, incident = _bot(get_settings()), incidents.find(alert_id)
+    bot, incident = chat_bot(get_settings()), incidents.find(alert_id)
     if bot is None or incident is None:
         return Told.GONE if incident is None else Told.NO_BOT
     if incident.group_id is not None:
@@ -72,7 +71,7 @@ def announce(alert_id: int) -> Told:
 
 def due(most: int = 500) -> list[int]:
     """Incidents to announce again: a repetition is due, or a message about them was lost; none without a bot."""
-    if _bot(get_settings()) is None:
+    if chat_bot(get_settings()) is None:
         return []
     return announcements.due(now(), now() - OVERDUE, most)
 
@@ -119,12 +118,12 @@ def _pay(step: Step, incident: Incident) -> None:
     """Use a token of each limit; raises RateLimited until there is one."""
     leave = 0 if step is Step.SEND and incident.severity is Severity.CRITICAL else _LEAVES[step]
     try:
-        rate_buckets.take(_limits(get_settings()), now(), leave=leave)
+        rate_buckets.take(limits(get_settings()), now(), leave=leave)
     except Exhausted as error:
         raise RateLimited("telegram: own rate limit", retry_after=error.seconds, sent=False) from None
 
 
-def _limits(settings: Settings) -> tuple[Limit, Limit]:
+def limits(settings: Settings) -> tuple[Limit, Limit]:
     """Never more than the setting within any minute: what may come at once is taken from what comes later."""
     name, minute = f"telegram:{settings.telegram_chat_id}", settings.telegram_group_per_min
     burst = max(1, min(5, minute // 3))
@@ -137,11 +136,11 @@ def _take(bot: TelegramPort, step: Step, incident: Incident, text: str) -> None:
     try:
         _STEPS[step](bot, incident, text)
     except RateLimited as error:
-        rate_buckets.hold(_limits(get_settings())[0], now() + timedelta(seconds=error.retry_after))
+        rate_buckets.hold(limits(get_settings())[0], now() + timedelta(seconds=error.retry_after))
         raise
     except Unauthorized as error:
         log.error("telegram_refuses_token", status=error.status)
-        rate_buckets.hold(_limits(get_settings())[0], now() + KEY_PAUSE)
+        rate_buckets.hold(limits(get_settings())[0], now() + KEY_PAUSE)
         raise RateLimited("telegram: the token is refused", retry_after=KEY_PAUSE.total_seconds()) from None
 
 
@@ -167,8 +166,7 @@ def _post(bot: TelegramPort, incident: Incident, text: str, *, reply: bool = Fal
     chat_id = announcements.current_chat(settings.telegram_chat_id or 0)
     silent = (reply and not incident.open) or incident.severity is not Severity.CRITICAL
     answered = incident.message_id if reply and incident.chat_id == chat_id else None
-    keys = buttons(incident.payload) if incident.open else []
-    draft = Draft(chat_id, text, settings.telegram_thread_id, silent, answered, keys)
+    draft = Draft(chat_id, text, settings.telegram_thread_id, silent, answered, buttons.under(incident))
     sent = bot.send(draft)
     if sent.chat_id != chat_id:
         announcements.move_chat(settings.telegram_chat_id or 0, sent.chat_id, now())
@@ -192,7 +190,7 @@ def _edit(bot: TelegramPort, incident: Incident, text: str) -> None:
     message = Sent(incident.chat_id or 0, incident.message_id or 0)
     shown = alert_text.with_others(text, incident, incidents.others_open(incident.id))
     try:
-        bot.edit(message, shown, buttons(incident.payload) if incident.open else [])
+        bot.edit(message, shown, buttons.under(incident))
     except Rejected as error:
         if isinstance(error, Unauthorized):
             raise
@@ -222,13 +220,8 @@ def _reply(bot: TelegramPort, incident: Incident, text: str) -> None:
 _STEPS = {Step.SEND: _send, Step.REPEAT: _repeat, Step.EDIT: _edit, Step.CLOSE: _close}
 
 
-def buttons(payload: dict[str, Any]) -> list[list[Button]]:
-    """The buttons that a payload carries, row by row."""
-    return [[Button(**one) for one in row] for row in payload.get("buttons", ())]
-
-
 @lru_cache(maxsize=1)
-def _bot(settings: Settings) -> TelegramPort | None:
+def chat_bot(settings: Settings) -> TelegramPort | None:
     """One per process; None without a token or a chat."""
     if settings.telegram_bot_token is None or settings.telegram_chat_id is None:
         return None

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from config.clock import now
+from integrations.telegram_port import Button
 from models import buttons as rows
 from models.buttons import ButtonRow
+from models.incidents import Incident
 
 ID_BYTES = 9
+HOURS = 24
 
 
 class Action(StrEnum):
@@ -49,11 +53,11 @@ class Wanted:
     action: str
     object: str
     expected: str = ""
-    hours: float = 24.0
+    hours: float = HOURS
     allowed: tuple[int, ...] = ()
 
 
-def button(text: str, action: str, object: object, *, expected: object = "", hours: float = 24) -> dict[str, str]:
+def button(text: str, action: str, object: object, *, expected: object = "", hours: float = HOURS) -> dict[str, str]:
     """Make a button, in the caller's transaction; what goes into a row of an incident's `payload["buttons"]`."""
     return make([Wanted(text, action, str(object), str(expected), hours)])[0]
 
@@ -63,6 +67,32 @@ def make(wanted: Sequence[Wanted]) -> list[dict[str, str]]:
     made = [(one.text, _row(one)) for one in wanted]
     rows.add([row for _, row in made])
     return [{"text": text, "data": row.id} for text, row in made]
+
+
+def under(incident: Incident) -> list[list[Button]]:
+    """What stands under the message of an incident: buttons that may be pressed still, and one to acknowledge it."""
+    if not incident.open:
+        return []
+    given: list[list[dict[str, Any]]] = list(incident.payload.get("buttons", ()))
+    live = rows.live([one["data"] for row in given for one in row if one.get("data")], now())
+    fit = [[one for one in row if one.get("url") or _fits(live.get(one.get("data", "")), incident)] for row in given]
+    if incident.acked_at is None and Action.ACK.value not in live.values():
+        fit = [[_ack(incident), *(fit[0] if fit else [])], *fit[1:]]
+    return [[Button(**one) for one in row] for row in fit if row]
+
+
+def _fits(action: str | None, incident: Incident) -> bool:
+    return action is not None and not (action == Action.ACK and incident.acked_at is not None)
+
+
+def _ack(incident: Incident) -> dict[str, str]:
+    """The same button for half a day, so that news about an incident does not leave a row each time."""
+    half_days = int(now().timestamp() // (HOURS * 1800))
+    row = ButtonRow(
+        f"ack-{incident.id}-{half_days}", Action.ACK.value, str(incident.id), "", (), now() + timedelta(hours=HOURS)
+    )
+    rows.add([row])
+    return {"text": "Ack", "data": row.id}
 
 
 def _row(wanted: Wanted) -> ButtonRow:

@@ -107,6 +107,10 @@ _ACKNOWLEDGE = """
 update alert set acked_by = %s, acked_at = %s, repeat_at = null, version = version + 1
 where (id = %s or group_id = %s) and resolved_at is null and acked_at is null
 """
+_NOTE_POSTGRES = """
+update alert set notes = alert.notes || to_jsonb(%s::text), version = version + 1 where id = %s
+"""
+_NOTE_SQLITE = "update alert set notes = json_insert(notes, '$[#]', %s), version = version + 1 where id = %s"
 
 
 def raise_all(news: Sequence[News], at: datetime) -> list[Raised]:
@@ -179,3 +183,14 @@ def calm(storms: Sequence[int], at: datetime) -> None:
 def acknowledge(alert_id: int, by: str, at: datetime) -> bool:
     """Note who looks after an incident, and after all that it speaks for; False if somebody does, or it is over."""
     return execute(_ACKNOWLEDGE, (by, bind(at), alert_id, alert_id)) > 0
+
+
+def note(alert_id: int, text: str) -> bool:
+    """Add a line to what the message of an incident says was done; False if there is no such incident."""
+    return execute(_NOTE_POSTGRES if is_postgres() else _NOTE_SQLITE, (text, alert_id)) == 1
+
+
+def by_message(chat_id: int, message_id: int) -> int | None:
+    """The incident that a message of the chat is about."""
+    rows = fetch("select max(id) from alert where chat_id = %s and message_id = %s", (chat_id, message_id))
+    return None if rows[0][0] is None else int(rows[0][0])

@@ -38,6 +38,7 @@ class Incident:
     repeat_at: datetime | None
     resolved_at: datetime | None
     closing_told_at: datetime | None
+    notes: tuple[str, ...] = ()
 
     @property
     def is_storm(self) -> bool:
@@ -52,7 +53,7 @@ class Incident:
 
 _COLUMNS = """id, kind, dedupe_key, severity, count, payload, acked_by, chat_id, message_id, message_text, repeats,
     version, told_version, group_id, first_seen_at, last_seen_at, acked_at, announced_at, repeat_at, resolved_at,
-    closing_told_at"""
+    closing_told_at, notes"""
 _ONE = "select {columns} from alert where id = %s".replace("{columns}", _COLUMNS)
 _MEMBERS = """
 select {columns} from alert where group_id = %s
@@ -106,8 +107,12 @@ def open_counts() -> dict[Severity, tuple[int, int]]:
 
 
 def _incident(row: tuple[Any, ...]) -> Incident:
-    head, times = row[:14], row[14:]
-    values = list(head)
-    values[3] = Severity(values[3])
-    values[5] = orjson.loads(values[5]) if isinstance(values[5], (str, bytes)) else values[5]
-    return Incident(*values, *(None if one is None else instant(one) for one in times))
+    values = list(row[:14])
+    values[3], values[5] = Severity(values[3]), _document(values[5])
+    times = (None if one is None else instant(one) for one in row[14:21])
+    return Incident(*values, *times, tuple(_document(row[21])))
+
+
+def _document(value: Any) -> Any:
+    """PostgreSQL hands over a document, SQLite its text."""
+    return orjson.loads(value) if isinstance(value, (str, bytes)) else value

@@ -14,7 +14,17 @@ from models.database import db
 from worker.actor import actor
 from worker.failures import Busy
 
-__all__ = ["Severity", "acknowledge", "announce_alert", "remind_of_alerts", "settle", "tell", "tell_all", "well"]
+__all__ = [
+    "Severity",
+    "acknowledge",
+    "announce_alert",
+    "note",
+    "remind_of_alerts",
+    "settle",
+    "tell",
+    "tell_all",
+    "well",
+]
 
 TAKEN_SECONDS = 5.0
 log = structlog.get_logger(__name__)
@@ -47,6 +57,14 @@ def acknowledge(alert_id: int, by: str) -> bool:
     """Note who looks after an incident, and say so; False if somebody did before, or it is over."""
     with db.atomic():
         done = alerts.acknowledge(alert_id, by)
+        _announce([alert_id] if done else [])
+    return done
+
+
+def note(alert_id: int, text: str) -> bool:
+    """Let the message of an incident say what somebody did about it; False if there is no such incident."""
+    with db.atomic():
+        done = alerts.note(alert_id, text)
         _announce([alert_id] if done else [])
     return done
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core import alerts, announcing
+from core import alerts, announcing, buttons
 from core.alerts import Severity
 from core.announcing import Told
 from integrations.errors import OutcomeUnknown, Unavailable
@@ -62,8 +62,20 @@ def test_an_outage_ends_with_every_incident_told(room: Room) -> None:
     assert len(room.messages()) == 1
 
 
-def test_buttons_of_the_payload_are_under_the_message(room: Room) -> None:
-    row = [{"text": "Acknowledge", "data": "a:01JX8K:ack"}, {"text": "Open", "url": "https://console.example/"}]
-    room.work([unsafe(buttons=[row])])
+def labels(room: Room) -> list[list[str]]:
     (message,) = room.messages()
-    assert [button["text"] for button in message["buttons"][0]] == ["Acknowledge", "Open"]
+    return [[button["text"] for button in row] for row in message["buttons"]]
+
+
+def test_buttons_of_the_payload_are_under_the_message_while_they_may_be_pressed(room: Room) -> None:
+    undo = buttons.button("Undo switch", "undo_switch", 1, hours=1 / 60)
+    alert_id = unsafe(buttons=[[undo, {"text": "Open", "url": "https://console.example/"}]])
+    room.work([alert_id])
+    assert labels(room) == [["Ack", "Undo switch", "Open"]]
+    room.pass_time(minutes=2)
+    assert alerts.acknowledge(alert_id, "anna")
+    room.work([alert_id])
+    assert labels(room) == [["Open"]]
+    alerts.resolve("unsafe", "c4.example")
+    room.work([alert_id])
+    assert room.messages()[0]["buttons"] == []
