@@ -114,7 +114,8 @@ def move(pipeline_id: int, order: Order, leave: Role, at: datetime) -> Switched 
     if target is None and (leave is not Role.BLOCKED or order.to is not None):
         return None
     _advance(line, PipelineStatus.ACTIVE if target else PipelineStatus.EXHAUSTED)
-    _leave(line, line.active, leave, order, at)
+    position = line.active.position if leave is Role.BLOCKED else line.last_position + 1
+    _leave(line, line.active, leave, order, at, position)
     if target:
         _enter(line, target, at)
     return _record(line, order, target, at)
@@ -140,14 +141,21 @@ def start(line: Line, target: Place, order: Order, at: datetime) -> Switched:
     return _record(line, order, target, at)
 
 
+def back(line: Line, target: Place, order: Order, at: datetime) -> Switched:
+    """Put a domain to work again that was just left, as above; the one in its place is the next spare once more."""
+    _advance(line, PipelineStatus.ACTIVE)
+    if line.active:
+        _leave(line, line.active, Role.BACKUP, order, at, line.active.position)
+    _enter(line, target, at)
+    return _record(line, order, target, at)
+
+
 def _advance(line: Line, status: PipelineStatus) -> None:
     _one(execute(_ADVANCE, (status.value, line.pipeline.id, line.pipeline.seq)))
 
 
-def _leave(line: Line, active: Place, leave: Role, order: Order, at: datetime) -> None:
-    blocked = leave is Role.BLOCKED
-    position = active.position if blocked else line.last_position + 1
-    why = (order.reason, order.evidence_id, bind(at)) if blocked else (None, None, None)
+def _leave(line: Line, active: Place, leave: Role, order: Order, at: datetime, position: int) -> None:
+    why = (order.reason, order.evidence_id, bind(at)) if leave is Role.BLOCKED else (None, None, None)
     values = (leave.value, position, bind(at), *why, line.pipeline.id, active.domain_id)
     _one(execute(_LEAVE, values))
 

@@ -1,0 +1,49 @@
+"""Incidents beside their raising: the latest of an object, new words for it, and those that nobody was told of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from models import alerts, incidents
+from models.database import fetch
+from models.fields import bind
+from models.incidents import Incident
+
+_LATEST = "select max(id) from alert where kind = %s and dedupe_key = %s"
+_REWRITE = """
+update alert set payload = %s, version = version + 1 where id = %s and resolved_at is null returning id, group_id
+"""
+_OPEN_KEYS = "select dedupe_key from alert where kind = %s and resolved_at is null order by id"
+_UNTOLD = """
+select id from alert where message_id is null and announced_at is null and group_id is null and resolved_at is null
+    and severity <> 'info' and first_seen_at < %s
+order by id limit %s
+"""
+
+
+def latest(kind: str, key: str) -> Incident | None:
+    """The newest incident of an object, open or over."""
+    found = fetch(_LATEST, (kind, key))[0][0]
+    return None if found is None else incidents.find(int(found))
+
+
+def rewrite(alert_id: int, payload: dict[str, Any]) -> list[int]:
+    """Let an open incident say something else, without having been seen again; ids of the rows to announce."""
+    rows = fetch(_REWRITE, (orjson.dumps(payload).decode(), alert_id))
+    storms = [int(group) for _, group in rows if group is not None]
+    if storms:
+        alerts.touch(storms)
+    return storms or [int(row_id) for row_id, _ in rows]
+
+
+def open_keys(kind: str) -> list[str]:
+    """Of which objects something of this kind is open."""
+    return [str(key) for (key,) in fetch(_OPEN_KEYS, (kind,))]
+
+
+def untold(before: datetime, most: int) -> list[int]:
+    """Open incidents, storms too, that began before then and have not been told to anybody."""
+    return [int(row_id) for (row_id,) in fetch(_UNTOLD, (bind(before), most))]
