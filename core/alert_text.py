@@ -18,6 +18,8 @@ MOST_LISTED = 8
 MOST_NOTES = 2
 _LIGHT = {Severity.CRITICAL: "🔴", Severity.WARNING: "🟡", Severity.INFO: "🔵"}
 _OVER = "🟢"
+_DEEDS = frozenset({"switched"})
+"""What was done rather than what went wrong; it ends by being finished."""
 
 
 def word(kind: str) -> str:
@@ -27,14 +29,10 @@ def word(kind: str) -> str:
 
 def compose(incident: Incident, zone: str) -> str:
     """The message of one incident, without what changes by itself; see `with_others`."""
-    head = (
-        f"{_OVER} <b>RECOVERED</b>"
-        if not incident.open
-        else f"{_LIGHT[incident.severity]} <b>{word(incident.kind)}</b>"
-    )
-    lines = [f"{head}  {_field(incident.payload, 'object')}".rstrip()]
+    light = _LIGHT[incident.severity] if incident.open else _OVER
+    lines = [f"{light} <b>{_headline(incident)}</b>  {_field(incident.payload, 'object')}".rstrip()]
     if not incident.open:
-        lines.append(f"was {word(incident.kind)}, over after {_lasting(incident)}")
+        lines.append(_ended(incident))
     lines += [text for name in FIELDS if (text := _field(incident.payload, name))]
     return "\n".join([*lines, *_course(incident, zone), _foot(incident, zone)])
 
@@ -68,7 +66,8 @@ def repetition(incident: Incident, at: datetime) -> str:
 
 def closing(incident: Incident) -> str:
     """The short reply that it is over."""
-    return f"{_OVER} <b>RECOVERED</b>  {_name(incident)}\nincident #{incident.id}, after {_lasting(incident)}"
+    over = "DONE" if incident.kind in _DEEDS else "RECOVERED"
+    return f"{_OVER} <b>{over}</b>  {_name(incident)}\nincident #{incident.id}, after {_lasting(incident)}"
 
 
 def digest(counts: dict[Severity, tuple[int, int]], worst: Sequence[Incident], at: datetime, zone: str) -> str:
@@ -83,6 +82,16 @@ def digest(counts: dict[Severity, tuple[int, int]], worst: Sequence[Incident], a
     lines += [f"#{one.id} {_name(one)}, since {_clock(one.first_seen_at, zone)}" for one in worst[:MOST_LISTED]]
     left = total - min(len(worst), MOST_LISTED)
     return "\n".join([*lines, *([f"and {left} more"] if left > 0 else [])])
+
+
+def _headline(incident: Incident) -> str:
+    return word(incident.kind) if incident.open or incident.kind in _DEEDS else "RECOVERED"
+
+
+def _ended(incident: Incident) -> str:
+    if incident.kind in _DEEDS:
+        return f"done after {_lasting(incident)}"
+    return f"was {word(incident.kind)}, over after {_lasting(incident)}"
 
 
 def _field(payload: dict[str, Any], name: str) -> str:

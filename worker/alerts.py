@@ -17,6 +17,7 @@ from worker.failures import Busy
 __all__ = [
     "Severity",
     "acknowledge",
+    "announce",
     "announce_alert",
     "note",
     "remind_of_alerts",
@@ -38,26 +39,26 @@ def tell(kind: str, key: str, severity: Severity, **payload: Any) -> None:
 def tell_all(kind: str, objects: Mapping[str, Mapping[str, Any]], severity: Severity) -> None:
     """The same for several objects, by key."""
     with db.atomic():
-        _announce(alerts.raise_all(kind, objects, severity))
+        announce(alerts.raise_all(kind, objects, severity))
 
 
 def well(kind: str, *keys: str) -> None:
     """Close the incidents of these objects, if they have any, and say so."""
     with db.atomic():
-        _announce(alerts.resolve(kind, *keys))
+        announce(alerts.resolve(kind, *keys))
 
 
 def settle(kind: str, still: Iterable[str] = ()) -> None:
     """Close every incident of a kind except those of these keys, and say so."""
     with db.atomic():
-        _announce(alerts.settle(kind, still))
+        announce(alerts.settle(kind, still))
 
 
 def acknowledge(alert_id: int, by: str) -> bool:
     """Note who looks after an incident, and say so; False if somebody did before, or it is over."""
     with db.atomic():
         done = alerts.acknowledge(alert_id, by)
-        _announce([alert_id] if done else [])
+        announce([alert_id] if done else [])
     return done
 
 
@@ -65,7 +66,7 @@ def note(alert_id: int, text: str) -> bool:
     """Let the message of an incident say what somebody did about it; False if there is no such incident."""
     with db.atomic():
         done = alerts.note(alert_id, text)
-        _announce([alert_id] if done else [])
+        announce([alert_id] if done else [])
     return done
 
 
@@ -77,7 +78,7 @@ def announce_alert(alert_id: int) -> None:
     if told is Told.TAKEN:
         raise Busy(TAKEN_SECONDS)
     if told is Told.MORE:
-        _announce([alert_id])
+        announce([alert_id])
 
 
 @actor
@@ -86,10 +87,11 @@ def remind_of_alerts() -> int:
     with db.atomic():
         late = alerts.gather_backlog()
         found = announcing.due()
-        _announce({*late, *found})
+        announce({*late, *found})
     return len(found)
 
 
-def _announce(ids: Iterable[int]) -> None:
+def announce(ids: Iterable[int]) -> None:
+    """Send what tells of these incidents, one message each, however often it is asked for."""
     for alert_id in sorted(ids):
         announce_alert.send_with_options(kwargs={"alert_id": alert_id}, dedupe_key=f"alert:{alert_id}")
