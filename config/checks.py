@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import orjson
 from pydantic import SecretStr
 
 HINTS = {
     "LINK_KEYS": "write it as 1:<64 hex digits>,2:<64 hex digits>; make one with `openssl rand -hex 32`",
     "DATA_KEYS": "write it as 1:<64 hex digits>; make one with `openssl rand -hex 32`",
     "IMPRESSION_TOKENS": "write it as server-1:<token>,server-2:<token>; make one with `openssl rand -hex 32`",
+    "SAFETY_CALLBACK_SECRETS": "write it as kid:<secret>,kid:<secret>; make one with `openssl rand -hex 32`",
+    "GSC_SERVICE_ACCOUNT": "the JSON key of a service account that is a user of each property, or the path of its file",
     "SMTP_URL": "for example smtp://user:password@mail.example.com:587",
     "FALLBACK_URL": "a page of yours for links that cannot be resolved, for example https://www.example.com/",
     "SETTLEMENT_CURRENCY": "three capital letters, for example USD",
@@ -24,6 +30,8 @@ HINTS = {
     "ALLOWLIST_NETS": "a comma-separated list of networks, for example 198.51.100.0/24",
 }
 _MIN_KEY_BYTES = 32
+_SHORTEST_SECRET = 12
+_ACCOUNT_FIELDS = ("client_email", "private_key", "token_uri")
 
 
 def link_keys(value: str) -> None:
@@ -56,6 +64,33 @@ def named_tokens(value: str) -> dict[str, str]:
             raise ValueError(f"the name or the token of {name} is used twice")
         names[token] = name
     return names
+
+
+def callback_secrets(value: str) -> dict[str, str]:
+    """The secrets of `kid:secret,kid:secret` by their key ids; none empty, short or twice."""
+    secrets: dict[str, str] = {}
+    for item in value.split(","):
+        kid, _, secret = item.strip().partition(":")
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", kid) or len(secret) < _SHORTEST_SECRET:
+            raise ValueError(f"a secret is not of the form kid:secret with at least {_SHORTEST_SECRET} characters")
+        if kid in secrets:
+            raise ValueError(f"the key id {kid} is used twice")
+        secrets[kid] = secret
+    return secrets
+
+
+def service_account(value: str) -> dict[str, Any]:
+    """The key of a service account from its JSON or its file; the errors never quote it."""
+    text = value.strip()
+    try:
+        found = orjson.loads(text if text.startswith("{") else Path(text).read_bytes())
+    except OSError as error:
+        raise ValueError(f"its file cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise ValueError("is no JSON") from None
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), str) for name in _ACCOUNT_FIELDS):
+        raise ValueError(f"is no key of a service account: {', '.join(_ACCOUNT_FIELDS)} are needed")
+    return found
 
 
 def networks(value: str) -> tuple[object, ...]:
@@ -92,6 +127,13 @@ def web_address(value: str) -> str:
     return value
 
 
+def private_address(value: str) -> str:
+    """Refuse an address that would be spoken to in the clear over a network."""
+    if urlsplit(web_address(value)).scheme == "http" and not is_near(value):
+        raise ValueError("must start with https://; plain http is allowed to this machine and *.sandbox.test only")
+    return value
+
+
 def is_near(url: str) -> bool:
     """Whether an address leads to this machine or to an imitated name."""
     host = urlsplit(url).hostname or ""
@@ -117,3 +159,13 @@ def timezone(value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError("is not a known zone; use a name such as Europe/Paris") from error
     return value
+
+
+SECRETS: dict[str, Callable[[str], object]] = {
+    "link_keys": link_keys,
+    "data_keys": link_keys,
+    "impression_tokens": named_tokens,
+    "safety_callback_secrets": callback_secrets,
+    "gsc_service_account": service_account,
+}
+"""By setting: what raises ValueError for a secret that cannot be used."""

@@ -9,6 +9,10 @@ DNS_OFFSETS = (1, 2, 3)
 SMTP_OFFSET = 4
 TLS_OFFSET = 5
 
+# how the imitated checker signs its answers
+CHECKER_KID = "sandbox"
+CHECKER_SECRET = "sandbox-secret"  # noqa: S105  known to everybody, and good for nothing else
+
 
 def place(url: str) -> tuple[str, int]:
     """Host and port of the HTTP listener."""
@@ -27,6 +31,10 @@ def stand_ins(url: str) -> dict[str, object]:
         "canary_listed_url": "http://malware.canary.sandbox.test/",
         "canary_clean_url": "https://clean.canary.sandbox.test/",
         "rdap_bootstrap_url": f"{base}/rdap/dns.json",
+        "gsc_base_url": f"{base}/gsc",
+        "gsc_token_url": f"{base}/gsc/token",
+        "safety_checker_url": f"{base}/checker",
+        "safety_callback_secrets": f"{CHECKER_KID}:{CHECKER_SECRET}",
         "telegram_api_url": f"{base}/telegram",
         "voluum_base_url": f"{base}/voluum",
         "voluum_access_id": "sandbox-access-id",

@@ -250,6 +250,13 @@ class OutsideSettings(BaseModel):
     rdap_bootstrap_url: str = Field(
         "https://data.iana.org/rdap/dns.json", description="which registry serves which zone"
     )
+    gsc_service_account: SecretStr | None = Field(
+        None, description="key of a service account for Search Console, as JSON or the path of its file"
+    )
+    gsc_base_url: str = Field("https://searchconsole.googleapis.com", description="address of Search Console")
+    gsc_token_url: str = Field(
+        "https://oauth2.googleapis.com/token", description="where that key is exchanged for a token"
+    )
     telegram_bot_token: SecretStr | None = Field(None, description="token of the bot that tells operators")
     telegram_chat_id: int | None = Field(None, description="the group that it tells")
     telegram_thread_id: int | None = Field(None, description="the topic of that group; unset = the general one")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationError, field_validator, model_validator
+from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config import checks, sandbox
@@ -63,19 +63,17 @@ class Settings(
     def _no_spool_when_off(cls, value: object) -> object:
         return None if value in ("", "off") else value
 
-    @field_validator("link_keys", "data_keys")
+    @field_validator(*checks.SECRETS)
     @classmethod
-    def _usable_keys(cls, value: SecretStr | None) -> SecretStr | None:
+    def _usable_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is not None:
-            checks.link_keys(value.get_secret_value())
+            checks.SECRETS[str(info.field_name)](value.get_secret_value())
         return value
 
-    @field_validator("impression_tokens")
+    @field_validator("safety_checker_url", "gsc_base_url", "gsc_token_url")
     @classmethod
-    def _usable_tokens(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            checks.named_tokens(value.get_secret_value())
-        return value
+    def _safe_address(cls, value: str | None) -> str | None:
+        return value and checks.private_address(value)
 
     @field_validator("dns_upstreams")
     @classmethod
