@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from peewee import BigAutoField, BigIntegerField, CompositeKey, IntegerField, TextField
+from peewee import BigAutoField, BigIntegerField, BooleanField, CompositeKey, IntegerField, TextField
 
 from models.domain_states import ChangeState, SafetyRequestState, SwitchRequestState
 from models.fields import EnumText, Json, UtcDateTime, Uuid
@@ -94,6 +94,8 @@ class AffiseSwitchRequest(Row):
     approved_at = UtcDateTime(null=True)
     created_at = UtcDateTime()
     expires_at = UtcDateTime(null=True)
+    undo_of = Uuid(null=True)
+    look_again = BooleanField(default=False)
 
 
 class AffiseSwitchItem(Row):
@@ -114,6 +116,8 @@ class AffiseSwitchItem(Row):
     last_error = TextField(null=True)
     applied_at = UtcDateTime(null=True)
     verified_at = UtcDateTime(null=True)
+    passing = BooleanField(default=False)
+    next_attempt_at = UtcDateTime(null=True)
 
 
 class DomainSafetyRequest(Row):

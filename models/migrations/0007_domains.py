@@ -76,7 +76,7 @@ create table switch_step (
         ('pending', 'running', 'done', 'partial', 'failed', 'superseded', 'not_needed')),
     attempts integer not null default 0, lease_until {instant}, next_attempt_at {instant},
     items_total integer not null default 0, items_done integer not null default 0, last_error text,
-    proved_at {instant}, primary key (switch_id, step));
+    proved_at {instant}, opened_at {instant}, tries integer not null default 0, primary key (switch_id, step));
 create index switch_step_open on switch_step (next_attempt_at) where state in ('pending', 'running');
 
 create table platform_change (
@@ -100,7 +100,8 @@ create table affise_switch_request (
     status text not null check (status in ('draft', 'planned', 'awaiting_approval', 'approved', 'applying', 'done',
         'partial', 'failed', 'rejected', 'expired', 'superseded', 'rolled_back')),
     version integer not null default 1, items_sha256 text, approved_by text, approved_at {instant},
-    created_at {instant} not null, expires_at {instant});
+    created_at {instant} not null, expires_at {instant}, undo_of {uuid} references affise_switch_request (id),
+    look_again {bool} not null default {false});
 create unique index affise_switch_request_open on affise_switch_request (pipeline_id, old_domain, new_domain)
     where status in ('draft', 'planned', 'awaiting_approval', 'approved', 'applying', 'partial');
 create table affise_switch_item (
@@ -110,7 +111,7 @@ create table affise_switch_item (
     status text not null check (status in ('planned', 'applying', 'applied', 'verified', 'skipped', 'conflict',
         'failed', 'superseded', 'rolled_back')),
     attempts integer not null default 0, last_error text, applied_at {instant}, verified_at {instant},
-    unique (request_id, offer_id, field));
+    passing {bool} not null default {false}, next_attempt_at {instant}, unique (request_id, offer_id, field));
 
 create table domain_safety_request (
     id {uuid} primary key, domain_id bigint not null references tracking_domain (id),
