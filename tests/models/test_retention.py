@@ -80,3 +80,55 @@ def test_settled_dead_letters_go_when_the_setting_says_so_and_open_ones_never() 
         dead_letter(state, resolved_at)
     assert forget_old(10) == 2
     assert sorted(state for (state,) in fetch("select state from dead_letter")) == ["dead", "discarded"]
+
+
+def domain(name: str) -> int:
+    sql = "insert into tracking_domain (name, registrable, created_at) values (%s, %s, %s) returning id"
+    return int(fetch(sql, (name, name, bind(ago(400))))[0][0])
+
+
+def evidence(domain_id: int, seen_at: datetime) -> int:
+    sql = """
+    insert into domain_evidence (domain_id, source, verdict, subject, provider, live, detail, observed_at, expires_at)
+    values (%s, 'gsb', 'unsafe', 'x', 'x', true, '{}', %s, %s) returning id
+    """
+    return int(fetch(sql, (domain_id, bind(seen_at), bind(seen_at)))[0][0])
+
+
+def test_answers_about_domains_and_sweeps_are_kept_for_thirty_days() -> None:
+    number = domain("a.example")
+    young = [evidence(number, ago(days)) for days in (31, 29)][1]
+    for days in (31, 29):
+        execute("insert into check_cycle (source, started_at) values ('gsb', %s)", (bind(ago(days)),))
+    assert forget_old(90) == 2
+    assert (fetch("select id from domain_evidence"), count("check_cycle")) == ([(young,)], 1)
+
+
+def test_an_answer_that_something_rests_on_is_never_forgotten() -> None:
+    number = domain("a.example")
+    kept = [evidence(number, ago(400)) for _ in range(4)]
+    sql = "insert into tracking_domain_pipeline (name, created_at) values ('P', %s) returning id"
+    pipeline = int(fetch(sql, (bind(ago(400)),))[0][0])
+    switch = """
+    insert into domain_switch (pipeline_id, seq, trigger, reason, actor, decided_at, evidence_id)
+    values (%s, 1, 'check', 'GSB_UNSAFE', 'system', %s, %s)
+    """
+    execute(switch, (pipeline, bind(ago(400)), kept[0]))
+    role = """
+    insert into pipeline_domain (pipeline_id, domain_id, role, role_since, blocked_at, block_evidence_id)
+    values (%s, %s, 'blocked', %s, %s, %s)
+    """
+    execute(role, (pipeline, number, bind(ago(400)), bind(ago(400)), kept[1]))
+    proposal = """
+    insert into switch_proposal (pipeline_id, domain_id, reason, evidence_id, expected_seq, expires_at, created_at)
+    values (%s, %s, 'GSB_UNSAFE', %s, 1, %s, %s)
+    """
+    execute(proposal, (pipeline, number, kept[2], bind(ago(400)), bind(ago(400))))
+    state = """
+    insert into domain_state (domain_id, source, verdict, evidence_id, observed_at, changed_at)
+    values (%s, 'gsb', 'unsafe', %s, %s, %s)
+    """
+    execute(state, (number, kept[3], bind(ago(400)), bind(ago(400))))
+    evidence(number, ago(31))
+    assert forget_old(90) == 1
+    assert [row for (row,) in fetch("select id from domain_evidence order by id")] == kept
