@@ -25,11 +25,14 @@ HINTS = {
     "DATABASE_URL": "for example postgresql://user:password@host:5432/signalbox, or leave it out for SQLite",
     "RABBITMQ_URL": "for example amqp://user:password@host:5672/vhost, or leave it out to run embedded",
     "DNS_UPSTREAMS": "for example system,1.1.1.1,8.8.8.8 or 127.0.0.1:5353",
+    "TELEGRAM_WEBHOOK_URL": "for example https://signalbox.example.com/telegram; ports 443, 80, 88 and 8443 are called",
+    "TELEGRAM_WEBHOOK_SECRET": "32 to 256 letters, digits, - and _; make one with `openssl rand -hex 32`",
     "SANDBOX_URL": "the address that `signalbox sandbox` prints as http",
     "TRUSTED_PROXIES": "a comma-separated list of networks, for example 10.0.0.0/8,2001:db8::/32",
     "ALLOWLIST_NETS": "a comma-separated list of networks, for example 198.51.100.0/24",
 }
 _MIN_KEY_BYTES = 32
+_WEBHOOK_PORTS = (80, 88, 443, 8443)
 _SHORTEST_SECRET = 12
 _ACCOUNT_FIELDS = ("client_email", "private_key", "token_uri")
 
@@ -132,6 +135,27 @@ def private_address(value: str) -> str:
     if urlsplit(web_address(value)).scheme == "http" and not is_near(value):
         raise ValueError("must start with https://; plain http is allowed to this machine and *.sandbox.test only")
     return value
+
+
+def webhook_address(value: str) -> str:
+    """Refuse an address that Telegram does not call."""
+    parts = urlsplit(web_address(value))
+    if not is_near(value) and (parts.scheme != "https" or (parts.port or 443) not in _WEBHOOK_PORTS):
+        raise ValueError("must be an https:// address on one of the ports that Telegram calls")
+    return value
+
+
+def webhook_secret(value: SecretStr) -> SecretStr:
+    """Refuse a secret that is short, or that Telegram does not take."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{32,256}", value.get_secret_value()):
+        raise ValueError("is too short, or holds other characters")
+    return value
+
+
+def lacks_webhook(part: str) -> ValueError:
+    """The refusal of a mode that needs more than is set."""
+    name = f"TELEGRAM_WEBHOOK_{part}"
+    return ValueError(f"{name}: required with TELEGRAM_MODE=webhook; {HINTS[name]}")
 
 
 def is_near(url: str) -> bool:

@@ -261,4 +261,13 @@ class OutsideSettings(BaseModel):
     telegram_chat_id: int | None = Field(None, description="the group that it tells")
     telegram_thread_id: int | None = Field(None, description="the topic of that group; unset = the general one")
     telegram_group_per_min: int = Field(15, ge=1, le=20, description="messages a minute to one group")
+    telegram_mode: Literal["polling", "webhook", "off"] = Field(
+        "polling", description="how the bot listens: it asks for news, is sent it, or does not listen"
+    )
+    telegram_webhook_url: str | None = Field(
+        None, description="address under which Telegram reaches /telegram of the web process; required for webhook"
+    )
+    telegram_webhook_secret: SecretStr | None = Field(
+        None, description="what each delivery carries to prove where it comes from; required for webhook"
+    )
     telegram_api_url: str = Field("https://api.telegram.org", description="address of Telegram")

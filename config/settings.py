@@ -108,6 +108,16 @@ class Settings(
     def _web_address(cls, value: str) -> str:
         return checks.web_address(value)
 
+    @field_validator("telegram_webhook_url")
+    @classmethod
+    def _callable_by_telegram(cls, value: str | None) -> str | None:
+        return value and checks.webhook_address(value)
+
+    @field_validator("telegram_webhook_secret")
+    @classmethod
+    def _secret_for_telegram(cls, value: SecretStr | None) -> SecretStr | None:
+        return value and checks.webhook_secret(value)
+
     @field_validator("settlement_currency", "adload_xmlrpc_currency")
     @classmethod
     def _currency_code(cls, value: str) -> str:
@@ -128,6 +138,12 @@ class Settings(
             raise ValueError("ARCHIVE_AFTER_DAYS: must not be below CLOSE_AFTER_DAYS; an open day needs its clicks")
         if self.purge_after_days is not None and self.purge_after_days <= self.archive_after_days:
             raise ValueError("PURGE_AFTER_DAYS: must be above ARCHIVE_AFTER_DAYS; only archived days are purged")
+        return self
+
+    @model_validator(mode="after")
+    def _bot_can_listen(self) -> Settings:
+        if self.telegram_mode == "webhook" and not (self.telegram_webhook_url and self.telegram_webhook_secret):
+            raise checks.lacks_webhook("SECRET" if self.telegram_webhook_url else "URL")
         return self
 
     @model_validator(mode="after")

@@ -23,6 +23,8 @@ from integrations.telegram_wire import NoAnswer, Wire
 CONNECT_SECONDS, READ_SECONDS = 5, 15
 DEFAULT_WAIT = 30.0
 LONGEST_TOAST = 200
+LISTENED_TO = ["callback_query", "message"]
+WEBHOOK_CONNECTIONS = 5
 _NEVER = {
     "can't parse entities": "unparsable",
     "message thread not found": "no_thread",
@@ -96,9 +98,20 @@ class Telegram:
         """What happened in the chats since this update; waits for news for so long. Conflict: somebody else reads."""
         found = self._call(
             Effect.READ, apihelper.get_updates, offset=after + 1, timeout=None, long_polling_timeout=seconds,
-            allowed_updates=["callback_query", "message"],
+            allowed_updates=LISTENED_TO,
         )  # fmt: skip
         return [update for update in found if isinstance(update, dict)] if isinstance(found, list) else []
+
+    def set_webhook(self, url: str, secret: str) -> None:
+        """Have updates delivered to an address; each delivery carries the secret. Ends reading by `updates`."""
+        self._call(
+            Effect.KEYED, apihelper.set_webhook, url=url, secret_token=secret, allowed_updates=LISTENED_TO,
+            max_connections=WEBHOOK_CONNECTIONS,
+        )  # fmt: skip
+
+    def delete_webhook(self) -> None:
+        """Have updates kept until they are read by `updates`."""
+        self._call(Effect.KEYED, apihelper.delete_webhook)
 
     def probe(self) -> str:
         """Prove token and reachability, in words."""
