@@ -164,6 +164,7 @@ class DomainState(Row):
     streak = IntegerField(default=0)
     changed_at = UtcDateTime()
     clean_since = UtcDateTime(null=True)
+    detail = Json(null=True)
 
     class Meta:
         primary_key = CompositeKey("domain_id", "source")
@@ -232,6 +233,8 @@ class SwitchStep(Row):
     items_done = IntegerField(default=0)
     last_error = TextField(null=True)
     proved_at = UtcDateTime(null=True)
+    opened_at = UtcDateTime(null=True)
+    tries = IntegerField(default=0)
 
     class Meta:
         primary_key = CompositeKey("switch_id", "step")

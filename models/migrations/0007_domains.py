@@ -46,7 +46,8 @@ create table pipeline_destination (
 create table domain_state (
     domain_id bigint not null references tracking_domain (id), source text not null, verdict text not null,
     evidence_id bigint, observed_at {instant} not null, first_bad_at {instant}, streak integer not null default 0,
-    changed_at {instant} not null, clean_since {instant}, primary key (domain_id, source));
+    changed_at {instant} not null, clean_since {instant}, detail {json},
+    primary key (domain_id, source));
 
 create table check_cycle (
     id {serial}, source text not null, started_at {instant} not null, ended_at {instant}, safe integer,

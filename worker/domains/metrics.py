@@ -1,0 +1,32 @@
+"""What workers of the tracking domains measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from prometheus_client import Gauge, Histogram
+
+from models.domain_states import Step
+
+_SECONDS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 60, 300, 1800, 7200, 86_400)
+SWITCH_SECONDS = Histogram(
+    "signalbox_domain_switch_seconds",
+    "Time from the decision of a switch to a stage: decide, db, voluum, affise, telegram, total",
+    ["trigger", "stage"],
+    buckets=_SECONDS,
+)
+UNFINISHED_AGE = Gauge(
+    "signalbox_steps_unfinished_age_seconds", "Age of the oldest step of a switch that is not done", ["step"]
+)
+
+
+def ages(found: Mapping[Step, float]) -> None:
+    """Note how old the oldest unfinished step of each kind is."""
+    for step, seconds in found.items():
+        UNFINISHED_AGE.labels(step.value).set(seconds)
+
+
+def reached(trigger: str, stage: str, decided_at: datetime, at: datetime) -> None:
+    """Note how long a switch took to reach a stage."""
+    SWITCH_SECONDS.labels(trigger, stage).observe(max(0.0, (at - decided_at).total_seconds()))
