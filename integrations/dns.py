@@ -61,10 +61,13 @@ def parse(text: str, resolv_conf: str = RESOLV_CONF) -> tuple[Upstream, ...]:
 
 
 def lookup(
-    names: Iterable[str], voices: Sequence[Upstream], *, sinkholes: Iterable[Network] = ()
+    names: Iterable[str], voices: Sequence[Upstream], *, sinkholes: Iterable[Network] = (), seconds: float | None = None
 ) -> dict[str, dict[str, Answer]]:
-    """What each resolver says about each name: `{name: {upstream: Answer}}`; never raises for the network."""
-    return asyncio.run(_lookup(list(dict.fromkeys(names)), voices, Desk(tuple(sinkholes))))
+    """What each resolver says about each name: `{name: {upstream: Answer}}`; never raises for the network.
+
+    Whoever has not answered within `seconds`, by default the usual ones, has not answered.
+    """
+    return asyncio.run(_lookup(list(dict.fromkeys(names)), voices, Desk(tuple(sinkholes), seconds)))
 
 
 async def _lookup(names: list[str], voices: Sequence[Upstream], desk: Desk) -> dict[str, dict[str, Answer]]:
@@ -92,6 +95,7 @@ class Desk:
     """Puts questions for one lookup and keeps their number in flight below the limit."""
 
     sinkholes: tuple[Network, ...] = ()
+    seconds: float | None = None
     _slots: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
 
     async def ask(self, resolver: dns.asyncresolver.Resolver, name: str) -> Answer:
@@ -112,7 +116,7 @@ class Desk:
         async with self._slots:
             try:
                 # the library measures by the wall clock, which may be set meanwhile; this bound does not move
-                async with asyncio.timeout(LIFETIME_SECONDS):
+                async with asyncio.timeout(self.seconds or LIFETIME_SECONDS):
                     return await resolver.resolve(
                         _absolute(name), kind, search=False, raise_on_no_answer=False, backend=SOCKETS
                     )

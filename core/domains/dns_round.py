@@ -22,16 +22,20 @@ class Round:
     voices: int
 
 
-def ask(names: Iterable[str], settings: Settings, *, own_servers: bool = False, absent: str | None = None) -> Round:
+def ask(
+    names: Iterable[str], settings: Settings, *, own_servers: bool = False, absent: str | None = None,
+    seconds: float | None = None,
+) -> Round:  # fmt: skip
     """Ask every resolver about every name, and with `own_servers` the zones of names that were denied.
 
-    `absent` is the name that must not exist; a random one unless given. Talks to the network: hold no transaction.
+    `seconds` is how long resolvers may take; `absent` is the name that must not exist; a random one unless given.
+    Talks to the network: hold no transaction.
     """
     wanted = list(dict.fromkeys(names))
     known = [name.strip() for name in settings.canary_names.split(",") if name.strip()]
     absent = absent or f"{secrets.token_hex(8)}.invalid"
     voices = dns.upstreams(settings)
-    answers = dns.lookup([*wanted, *known, absent], voices, sinkholes=settings.dns_sinkholes)
+    answers = dns.lookup([*wanted, *known, absent], voices, sinkholes=settings.dns_sinkholes, seconds=seconds)
     canary = dns_votes.canary(known, absent, answers)
     votes = {name: dns_votes.decide(answers[name], trusted=canary.trusted) for name in wanted}
     if not canary.ok:
