@@ -21,7 +21,8 @@ from integrations.errors import (
     Unavailable,
 )
 from integrations.http import Client, Effect
-from integrations.platforms import for_lists, listed, patiently, sharing, uncertain
+from integrations.limiter import Pace
+from integrations.platforms import BREAKER_SECONDS, for_lists, listed, patiently, sharing, uncertain
 
 READ_RATE, READ_BURST = 2.0, 10
 WRITE_RATE, WRITE_BURST = 1.0, 5
@@ -41,7 +42,7 @@ log = structlog.get_logger(__name__)
 class Affise:
     """One tenant. Offers are raw dictionaries. `transient_texts`: refusals of Affise that mean "try again".
 
-    The rate limits are kept per process; several processes together may exceed them and are then told to wait.
+    The rate limits of reading and writing are kept per process, unless `paces` are some that processes share.
     """
 
     url: str
@@ -50,6 +51,7 @@ class Affise:
     timeout: tuple[float, float] = (5.0, 30.0)
     deadline: float = 60.0
     rates: tuple[float | None, float | None] = (READ_RATE, WRITE_RATE)
+    paces: tuple[Pace, Pace] | None = field(default=None, repr=False)
     ca_bundle: str | None = None
     clock: Callable[[], float] = clock.monotonic
     client: Client = field(init=False, repr=False)
@@ -68,20 +70,23 @@ class Affise:
             default_wait=LIMIT_WAIT,
             rate=self.rates[0],
             burst=READ_BURST,
+            longest_pause=BREAKER_SECONDS,
             clock=self.clock,
         )
-        self._lists = for_lists(self.client)
         self._writes = sharing(self.client, rate=self.rates[1], burst=WRITE_BURST)
+        if self.paces:
+            self.client.limiter, self._writes.limiter = self.paces
+        self._lists = for_lists(self.client)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Affise | None:
+    def from_settings(cls, settings: Settings, paces: tuple[Pace, Pace] | None = None) -> Affise | None:
         """The tenant as the environment describes it; None when none is described."""
         key = settings.affise_api_key.get_secret_value() if settings.affise_api_key else ""
         texts = tuple(text.strip() for text in settings.affise_transient_texts.split(";") if text.strip())
         ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
         if not settings.affise_base_url or not key:
             return None
-        return cls(settings.affise_base_url, key, texts, ca_bundle=ca_bundle)
+        return cls(settings.affise_base_url, key, texts, ca_bundle=ca_bundle, paces=paces)
 
     def offers(self, statuses: Sequence[str] = STATUSES) -> Iterator[dict[str, Any]]:
         """Every offer once, by id. Pages shift while offers change, so a list that moved is read again.

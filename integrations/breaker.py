@@ -24,13 +24,18 @@ log = structlog.get_logger(__name__)
 class Breaker:
     """One per service and process. Open after 5 failures in a row, or when half of 20 or more calls in 60 s failed.
 
-    Open it refuses for 30 s, then lets one call through; each failed trial doubles the wait, up to 10 min.
+    Open it refuses for 30 s, then lets one call through; each failed trial doubles the wait, up to `longest_pause`.
     """
 
     def __init__(
-        self, name: str, *, clock: Callable[[], float] = monotonic, on_close: Callable[[], None] | None = None
+        self,
+        name: str,
+        *,
+        clock: Callable[[], float] = monotonic,
+        on_close: Callable[[], None] | None = None,
+        longest_pause: float = LONGEST_PAUSE,
     ) -> None:
-        self._name, self._clock, self._on_close = name, clock, on_close
+        self._name, self._clock, self._on_close, self._longest_pause = name, clock, on_close, longest_pause
         self._lock = threading.Lock()
         self._window = _Window()
         self._failures_in_a_row = 0
@@ -85,7 +90,7 @@ class Breaker:
     def _settle_trial(self, healthy: bool) -> bool:
         self._trial_running = False
         if not healthy:
-            self._open(min(self._pause * 2, LONGEST_PAUSE))
+            self._open(min(self._pause * 2, self._longest_pause))
             return False
         self._pause, self._failures_in_a_row, self._window = 0.0, 0, _Window()
         log.info("breaker_closed", service=self._name)

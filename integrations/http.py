@@ -20,10 +20,10 @@ from config.clock import monotonic
 from config.ids import new_id
 from integrations import body as bodies
 from integrations import outcomes, retry_after
-from integrations.breaker import Breaker
+from integrations.breaker import LONGEST_PAUSE, Breaker
 from integrations.errors import RateLimited
 from integrations.exchange import Exchange
-from integrations.limiter import Limiter
+from integrations.limiter import Limiter, Pace
 from integrations.metrics import measured
 from integrations.outcomes import Effect
 from integrations.redaction import excerpt, quieten_urllib3, redact
@@ -55,8 +55,8 @@ class Client:
 
     `timeout` is (connect, read) in seconds, `deadline` the seconds for everything together, `max_body` the most
     decoded bytes of an answer. `secrets` are removed wherever they show up. `rate` is calls a second, None for no
-    limit. `overload_text` in an answer means 429, whatever its status says. Plain http only to this machine or the
-    sandbox. Raises ValueError for settings that cannot work.
+    limit. `longest_pause` is how long the breaker refuses at most. `overload_text` in an answer means 429, whatever
+    its status says. Plain http only to this machine or the sandbox. Raises ValueError for settings that cannot work.
     """
 
     service: str
@@ -77,8 +77,9 @@ class Client:
     burst: int = 1
     overload_text: bytes = b""
     on_recovery: Callable[[], None] | None = None
+    longest_pause: float = LONGEST_PAUSE
     breaker: Breaker = field(init=False)
-    limiter: Limiter = field(init=False)
+    limiter: Pace = field(init=False)
     _local: threading.local = field(init=False, default_factory=threading.local, repr=False)
     _certificate_refused: bool = field(init=False, default=False)
 
@@ -86,7 +87,9 @@ class Client:
         _check_address(self.base_url, self.service)
         if max(self.timeout) > LONGEST_STEP:
             raise ValueError(f"{self.service}: a timeout above {LONGEST_STEP:.0f} s")
-        self.breaker = Breaker(self.service, clock=self.clock, on_close=self.on_recovery)
+        self.breaker = Breaker(
+            self.service, clock=self.clock, on_close=self.on_recovery, longest_pause=self.longest_pause
+        )
         self.limiter = Limiter(self.service, rate=self.rate, burst=self.burst, clock=self.clock)
         if password := urlsplit(self.base_url).password:
             self.secrets = (*self.secrets, password)

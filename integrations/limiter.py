@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from config.clock import monotonic
 from integrations.errors import RateLimited
+
+
+class Pace(Protocol):
+    """What a client asks before each call: a limit of its own, or one that several processes share."""
+
+    def take(self) -> None:
+        """Use one call; raises RateLimited with the seconds until there is one."""
+
+    def hold(self, seconds: float) -> None:
+        """Let nothing through for so long."""
 
 
 class Limiter:

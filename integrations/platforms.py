@@ -13,6 +13,8 @@ from integrations.http import Client
 
 LIST_BYTES = 32 << 20
 PATIENCE_SECONDS = 3.0
+BREAKER_SECONDS = 30.0
+"""How long a platform is left alone at most: its own retries are rare, and it must be noticed soon when it is back."""
 
 _Result = TypeVar("_Result")
 

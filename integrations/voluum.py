@@ -14,7 +14,8 @@ from config import clock
 from config.settings import Settings
 from integrations.errors import Conflict, Malformed, Rejected, Unauthorized
 from integrations.http import Client, Effect, Reply
-from integrations.platforms import for_lists, listed, patiently, uncertain
+from integrations.limiter import Pace
+from integrations.platforms import BREAKER_SECONDS, for_lists, listed, patiently, uncertain
 from integrations.voluum_session import Session
 
 RATE, BURST = 5.0, 10  # together never more than the 15 that Voluum allows in any second
@@ -27,7 +28,7 @@ LONGEST_CODE, LONGEST_DETAIL = 100, 500
 class Voluum:
     """One account. Objects are raw dictionaries: keys that we do not know must survive a write.
 
-    The rate limit is kept per process; several processes together may exceed it and are then told to wait.
+    The rate limit is kept per process, unless `pace` is one that processes share.
     """
 
     url: str
@@ -36,6 +37,7 @@ class Voluum:
     timeout: tuple[float, float] = (5.0, 30.0)
     deadline: float = 60.0
     rate: float | None = RATE
+    pace: Pace | None = field(default=None, repr=False)
     ca_bundle: str | None = None
     clock: Callable[[], float] = clock.monotonic
     client: Client = field(init=False, repr=False)
@@ -57,20 +59,22 @@ class Voluum:
             rate=self.rate,
             burst=BURST,
             overload_text=LIMIT_TEXT,
+            longest_pause=BREAKER_SECONDS,
             clock=self.clock,
         )
+        self.client.limiter = self.pace or self.client.limiter
         self._secrets = tuple(self.client.secrets)
         self._lists = for_lists(self.client)
         self._session = Session(self.client, self.access_id, self.access_key, self._hide)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Voluum | None:
+    def from_settings(cls, settings: Settings, pace: Pace | None = None) -> Voluum | None:
         """The account as the environment describes it; None when none is described."""
         key = settings.voluum_access_key.get_secret_value() if settings.voluum_access_key else ""
         ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
         if not settings.voluum_access_id or not key:
             return None
-        return cls(settings.voluum_base_url, settings.voluum_access_id, key, ca_bundle=ca_bundle)
+        return cls(settings.voluum_base_url, settings.voluum_access_id, key, ca_bundle=ca_bundle, pace=pace)
 
     def campaigns(self) -> list[dict[str, Any]]:
         """All campaigns of the account, deleted ones too."""
@@ -80,16 +84,19 @@ class Voluum:
         """The whole object; raises Rejected when there is none."""
         return _object(self._ask(self.client, "GET", _path(campaign_id)).json, campaign_id)
 
-    def replace_campaign(self, campaign_id: str, raw: dict[str, Any]) -> None:
+    def replace_campaign(
+        self, campaign_id: str, raw: dict[str, Any], *, before_write: Callable[[], None] = lambda: None
+    ) -> None:
         """Replace the whole object by an edited copy of what was read; read it again to see the effect.
 
         Raises Conflict, with nothing written, when somebody changed it since; OutcomeUnknown when the answer got lost.
+        `before_write` is called right before each attempt to write, and nothing is written when it raises.
         """
         with self._writer:
             if self.campaign(campaign_id).get("updatedTime") != raw.get("updatedTime"):
                 raise Conflict("edited_since", "the campaign was changed after it was read")
             with uncertain():
-                self._ask(self.client, "PUT", _path(campaign_id), effect=Effect.ONCE, json=raw)
+                self._ask(self.client, "PUT", _path(campaign_id), effect=Effect.ONCE, json=raw, first=before_write)
 
     def tracker_domains(self) -> list[str]:
         """The tracking domains that exist in the account; not every account may list them."""
@@ -122,11 +129,24 @@ class Voluum:
         return self._call(client, method, path, self._session.token(), **options)
 
     def _call(
-        self, client: Client, method: str, path: str, token: str, *, effect: Effect = Effect.READ, json: Any = None
+        self,
+        client: Client,
+        method: str,
+        path: str,
+        token: str,
+        *,
+        effect: Effect = Effect.READ,
+        json: Any = None,
+        first: Callable[[], None] = lambda: None,
     ) -> Reply:
         headers = {"cwauth-token": token}
+
+        def attempt() -> Reply:
+            first()
+            return client.call(method, path, effect=effect, json=json, headers=headers)
+
         try:
-            return patiently(lambda: client.call(method, path, effect=effect, json=json, headers=headers))
+            return patiently(attempt)
         except Rejected as error:
             raise _explained(error) from None
 
