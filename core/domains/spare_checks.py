@@ -1,0 +1,226 @@
+"""The sweep over spares, as strict as the one over active domains, and the slow checks of both: pages, registrations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zlib import crc32
+
+from config.clock import now
+from config.settings import Settings, get_settings
+from core.domains import dns_round, looks, pages, registrations, reputation
+from core.domains.dns_round import Round
+from integrations.rdap import Registration
+from models import evidence, pipeline_writes, pipelines, roles, spares
+from models.answers import BAD, Finding
+from models.domain_states import Reason, Role, Source, Trigger, Verdict
+from models.evidence import Stored
+from models.spares import Known, Watched
+from models.switches import Order, Switched
+
+HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
+AGAIN = timedelta(minutes=30)
+"""So long a suspicion is followed up between two sweeps."""
+AGAIN_SECONDS = 60.0
+PAGE_SECONDS, REGISTRY_SECONDS = 60.0, 60.0
+JITTER_SECONDS = 7200
+_REASONS = {Source.GSB: Reason.GSB_UNSAFE, Source.DNS: Reason.DNS_NOT_RESOLVABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the outside said, in order; nothing is stored yet."""
+
+    domains: Sequence[Watched]
+    findings: Sequence[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A spare that was blocked, and how many are left in its pipeline."""
+
+    pipeline: str
+    domain: str
+    reason: Reason
+    finding: Finding
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a sweep has changed, and what is to follow.
+
+    `refused` are active domains whose certificate is refused and that shall be blocked for it: (name, evidence).
+    `again` is after how many seconds a suspicion is to be looked at again.
+    """
+
+    lost: Sequence[Lost] = ()
+    filled: Sequence[Switched] = ()
+    refused: Sequence[tuple[str, int]] = ()
+    again: float | None = None
+    domains: Sequence[Watched] = field(default=())
+
+
+def look() -> Looked:
+    """Ask about everything that is due. Talks to the network: hold no transaction."""
+    settings, domains = get_settings(), spares.at_work()
+    if not domains:
+        return Looked((), ())
+    waiting = [domain for domain in domains if domain.is_spare]
+    due = [domain for domain in domains if _page_is_due(domain, now())]
+    found = listings(waiting, settings)
+    asked = dns_round.ask([domain.name for domain in (*waiting, *due)], settings, own_servers=True)
+    found += resolutions(waiting, asked, settings)
+    found += previews(due, asked, settings, seconds=PAGE_SECONDS)
+    return Looked(domains, found + registered([one for one in domains if _registration_is_due(one, now())], settings))
+
+
+def listings(domains: Sequence[Watched], settings: Settings) -> list[Finding]:
+    """What the reputation provider says; whoever was listed long enough ago is asked about once more, live."""
+    if not domains:
+        return []
+    first = reputation.look_up([domain.name for domain in domains])
+    found = [looks.listing(one, first.verdicts[one.name], canary_ok=first.canary_ok) for one in domains]
+    apart = timedelta(seconds=settings.confirm_after)
+    due = [one for one, said in zip(domains, found, strict=True) if _doubted_since(one, said, now() - apart)]
+    if not due:
+        return found
+    second = reputation.confirm([one.name for one in due])
+    again = (second.verdicts, second.canary_ok)
+    return found + [looks.listing(one, again[0][one.name], canary_ok=again[1], confirmed=True) for one in due]
+
+
+def _doubted_since(domain: Watched, said: Finding, at: datetime) -> bool:
+    """Whether a domain was said to be bad then or before, and so can be confirmed, or cleared, now."""
+    if domain.bad(Source.GSB):
+        return (domain.known[Source.GSB].first_bad_at or at) <= at
+    return said.verdict in BAD and said.observed_at <= at
+
+
+def resolutions(domains: Iterable[Watched], asked: Round, settings: Settings) -> list[Finding]:
+    """What the resolvers say; a name that they denied before, in as many rounds as it takes, is confirmed as gone."""
+    at = now()
+    return [
+        looks.resolution(
+            one, asked.votes[one.name], at, canary_ok=asked.canary.ok,
+            confirmed=_denied_before(one.known.get(Source.DNS), at, settings),
+        )
+        for one in domains
+    ]  # fmt: skip
+
+
+def _denied_before(known: Known | None, at: datetime, settings: Settings) -> bool:
+    if known is None or not known.bad or known.first_bad_at is None or known.detail.get("mispointed"):
+        return False
+    rounds = settings.dns_confirm_rounds - 1
+    apart = timedelta(seconds=settings.dns_confirm_after) * rounds
+    return known.streak >= rounds and known.first_bad_at <= at - apart
+
+
+def previews(domains: Sequence[Watched], asked: Round, settings: Settings, *, seconds: float) -> list[Finding]:
+    """Certificates and pages at the addresses that the resolvers agree on; two answers for each domain."""
+    found = pages.look({one.name: asked.votes[one.name].addresses for one in domains}, settings, seconds=seconds)
+    account = pages.in_voluum(settings) if found else None
+    at, ok = now(), asked.canary.ok
+    answers = []
+    for one in domains:
+        if preview := found.get(one.name):
+            listed = None if account is None else one.name in account
+            answers.append(looks.certificate(one, preview, at, canary_ok=ok))
+            answers.append(looks.page(one, preview, at, canary_ok=ok, in_voluum=listed))
+    return answers
+
+
+def registered(domains: Sequence[Watched], settings: Settings, *, seconds: float = REGISTRY_SECONDS) -> list[Finding]:
+    """What registries say, those first whose answer is the oldest; one question for all names below a domain."""
+    never = datetime.min.replace(tzinfo=now().tzinfo)
+    oldest = sorted(domains, key=lambda one: one.known[Source.RDAP].observed_at if Source.RDAP in one.known else never)
+    found: Mapping[str, Registration] = (
+        registrations.look([one.registrable for one in oldest], settings, seconds=seconds) if oldest else {}
+    )
+    return [looks.registration(one, found[one.registrable], now()) for one in oldest if one.registrable in found]
+
+
+def _page_is_due(domain: Watched, at: datetime) -> bool:
+    """Hourly, and at once again when nobody was at home."""
+    tls, http = domain.known.get(Source.TLS), domain.known.get(Source.HTTP)
+    if tls is None or http is None or http.verdict is Verdict.SUSPECT:
+        return True
+    return min(tls.observed_at, http.observed_at) <= at - HOUR
+
+
+def _registration_is_due(domain: Watched, at: datetime) -> bool:
+    """Daily, spread over some hours, so that not all domains are asked about at once."""
+    known = domain.known.get(Source.RDAP)
+    early = timedelta(seconds=crc32(domain.name.encode()) % JITTER_SECONDS)
+    return known is None or known.observed_at <= at - DAY + early
+
+
+def note(looked: Looked) -> Outcome:
+    """Store what was said and act on it, in the caller's transaction; harmless to repeat."""
+    stored = keep(looked.findings)
+    by_id = {domain.domain_id: domain for domain in looked.domains}
+    lost = _block([(by_id[one.finding.domain_id], one) for one in stored if _is_lost(by_id, one)])
+    return Outcome(
+        lost=lost,
+        filled=_fill(),
+        refused=list(_refused(by_id, stored)),
+        again=_again(by_id, stored),
+        domains=spares.at_work(),
+    )
+
+
+def keep(findings: Sequence[Finding]) -> list[Stored]:
+    """Store answers with their facts, in the caller's transaction."""
+    stored = evidence.store(findings)
+    spares.remember([(one.domain_id, one.source, one.detail, one.observed_at) for one in findings])
+    return stored
+
+
+def _is_lost(by_id: Mapping[int, Watched], stored: Stored) -> bool:
+    """Confirmed now, and by an answer that speaks against the domain itself."""
+    finding = stored.finding
+    confirmed = finding.verdict is Verdict.UNSAFE and finding.source in _REASONS and bool(finding.canary_ok)
+    return confirmed and by_id[finding.domain_id].is_spare and "mispointed" not in finding.detail
+
+
+def _block(bad: Sequence[tuple[Watched, Stored]]) -> list[Lost]:
+    lines = pipelines.hold_still({spare.pipeline_id for spare, _ in bad if spare.pipeline_id}) if bad else {}
+    lost = []
+    for spare, stored in bad:
+        line, reason = lines.get(spare.pipeline_id or 0), _REASONS[stored.finding.source]
+        if line and roles.block_spare(line.pipeline.id, spare.name, reason, now(), evidence_id=stored.evidence_id):
+            lost.append(Lost(line.pipeline.name, spare.name, reason, stored.finding, len(line.spares)))
+    return lost
+
+
+def _fill() -> list[Switched]:
+    """Put spares to work where no domain is in use, unless a person holds that back."""
+    if pipeline_writes.control().held_at is not None:
+        return []
+    order = Order(reason="a spare became fit", actor="system", trigger=Trigger.RETURN, seq=None)
+    made = [roles.fill(number, order, now()) for number in spares.exhausted(now())]
+    return [one for one in made if one is not None]
+
+
+def _refused(by_id: Mapping[int, Watched], stored: Iterable[Stored]) -> Iterable[tuple[str, int]]:
+    for one in stored:
+        domain = by_id[one.finding.domain_id]
+        invalid = one.finding.source is Source.TLS and one.finding.detail.get("invalid") and one.finding.canary_ok
+        if invalid and domain.role is Role.ACTIVE and domain.block_on_tls and one.evidence_id is not None:
+            yield domain.name, one.evidence_id
+
+
+def _again(by_id: Mapping[int, Watched], stored: Iterable[Stored]) -> float | None:
+    """Suspicions that are young are followed up before the next sweep."""
+    doubts = [one for one in stored if one.verdict is Verdict.SUSPECT and one.finding.source in _REASONS]
+    waits = [_wait(by_id[one.finding.domain_id].known.get(one.finding.source), one.finding.source) for one in doubts]
+    return min((wait for wait in waits if wait is not None), default=None)
+
+
+def _wait(before: Known | None, source: Source) -> float | None:
+    settings = get_settings()
+    if before is None or not before.bad or before.first_bad_at is None:
+        return float(settings.confirm_after if source is Source.GSB else settings.dns_confirm_after)
+    return AGAIN_SECONDS if before.first_bad_at > now() - AGAIN else None
