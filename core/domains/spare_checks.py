@@ -1,4 +1,4 @@
-"""The sweep over spares, as strict as the one over active domains, and the slow checks of both: pages, registrations."""
+"""The sweep over spares, as strict as the one over active domains, and the slow checks of both: pages, registries."""
 
 from __future__ import annotations
 

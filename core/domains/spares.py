@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,12 +38,24 @@ class Stock:
 
 def overview(at: datetime | None = None) -> list[Stock]:
     """Every pipeline by name, with a constant number of statements."""
-    seen = at or now()
+    return _stocks(pipelines.all_lines(), at or now())
+
+
+def left(pipeline_id: int) -> str:
+    """What is left in a pipeline, in one line: how many spares, which is next and how ready, how long they last."""
+    [stock] = _stocks(pipelines.lines([pipeline_id]), now())
+    usable = [one for one in stock.spares if one.place.gate is not Gate.BAD]
+    if not usable:
+        return "Spares left: none, add some now"
+    days = "" if stock.runway.days is None else f", about {stock.runway.days:.0f} days"
+    return f"Spares left: {len(usable)} ({usable[0].place.name}, ready {usable[0].readiness.score}){days}"
+
+
+def _stocks(lines: Sequence[Line], at: datetime) -> list[Stock]:
     known = {domain.name: domain for domain in spares.at_work()}
-    burnt, created = spares.burnt(seen - BURN_WINDOW), spares.created()
+    burnt, created = spares.burnt(at - BURN_WINDOW), spares.created()
     return [
-        _stock(line, known, burnt.get(line.pipeline.id, []), created.get(line.pipeline.id, seen), seen)
-        for line in pipelines.all_lines()
+        _stock(line, known, burnt.get(line.pipeline.id, []), created.get(line.pipeline.id, at), at) for line in lines
     ]
 
 
