@@ -84,20 +84,15 @@ select distinct domain_id from domain_state
 where domain_id {in:int} and source in ('gsb', 'dns', 'gsc') and verdict = 'unsafe'
 """
 _WAITS = "select 1 from affise_switch_request where switch_id = %s and status = 'awaiting_approval'"
-_BEGIN = """
-update switch_step set state = 'running', attempts = attempts + 1, lease_until = %s
-where switch_id = %s and step = 'telegram' and state in ('pending', 'running')
+_OVER = """
+select s.seq from domain_switch s join tracking_domain_pipeline l on l.id = s.pipeline_id
+where s.pipeline_id = %s and s.to_domain_id is not null and s.announced_at is not null and s.decided_at <= {instant}
+    and not exists (select 1 from switch_step t where t.switch_id = s.id and (t.state in ('pending', 'running')
+        or (s.seq = l.switch_seq and t.state in ('partial', 'failed'))))
+    and (s.seq < l.switch_seq or not exists (select 1 from domain_state d where d.domain_id = s.to_domain_id
+        and d.source in ('gsb', 'dns', 'gsc') and d.verdict = 'unsafe'))
 """
-_LATER = """
-update switch_step set state = %s, lease_until = null, next_attempt_at = %s, last_error = %s
-where switch_id = %s and step = 'telegram' and state = 'running'
-"""
-_AGAIN = "update switch_step set state = 'pending' where switch_id = %s and step = 'telegram' and state = 'failed'"
-_DONE = """
-update switch_step set state = 'done', lease_until = null, next_attempt_at = null, last_error = null, items_total = 1,
-    items_done = 1, proved_at = coalesce(proved_at, %s)
-where switch_id = %s and step = 'telegram' and state = 'running'
-"""
+_HAS_DOMAIN = "select 1 from pipeline_domain where pipeline_id = %s and role = 'active'"
 _TOLD = """
 update domain_switch set announced_at = coalesce(announced_at, %s), chat_id = %s, message_id = %s where id = %s
 """
@@ -165,20 +160,20 @@ def waits_for_approval(switch_id: int) -> bool:
     return bool(fetch(_WAITS, (switch_id,)))
 
 
-def begin(switch_id: int, until: datetime) -> bool:
-    """Note an attempt to tell; False if that is done, or given up."""
-    return execute(_BEGIN, (bind(until), switch_id)) == 1
-
-
-def later(switch_id: int, error: str, at: datetime | None) -> None:
-    """It was not told now; the next attempt is due then, None = no more."""
-    state = StepState.PENDING if at else StepState.FAILED
-    execute(_LATER, (state.value, bind(at), error, switch_id))
-
-
 def told(switch_id: int, message: tuple[int, int] | None, at: datetime) -> None:
-    """The message (chat and id) is out, or there is nobody to be told, in the caller's transaction."""
+    """The message (chat and id) is out, or there is nobody to be told."""
     execute(_TOLD, (bind(at), *(message or (None, None)), switch_id))
-    if execute(_AGAIN, (switch_id,)):
-        begin(switch_id, at)
-    execute(_DONE, (bind(at), switch_id))
+
+
+def over(pipeline_id: int, at: datetime) -> list[int]:
+    """The numbers of switches that were told and are through: everything followed, and the domain works.
+
+    What an older switch could not finish is the newest one's business. None counts before its undo is over.
+    """
+    rows = bulk.read(_OVER, (pipeline_id, bind(at)))
+    return [int(row[0]) for row in rows]
+
+
+def has_domain(pipeline_id: int) -> bool:
+    """Whether a pipeline has an active domain."""
+    return bool(fetch(_HAS_DOMAIN, (pipeline_id,)))
