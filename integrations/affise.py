@@ -20,7 +20,7 @@ from integrations.errors import (
     Unauthorized,
     Unavailable,
 )
-from integrations.http import Client, Effect
+from integrations.http import Client, Effect, Reply
 from integrations.limiter import Pace
 from integrations.platforms import BREAKER_SECONDS, for_lists, listed, patiently, sharing, uncertain
 
@@ -111,15 +111,19 @@ class Affise:
             raise Malformed("affise: not the offer that was asked for")
         return found
 
-    def edit_offer(self, offer_id: int, changes: Mapping[str, str]) -> None:
+    def edit_offer(
+        self, offer_id: int, changes: Mapping[str, str], *, before_write: Callable[[], None] = lambda: None
+    ) -> None:
         """Change these fields and no other; read the offer again to see the effect.
 
         Raises ValueError for fields that are not ours to change, OutcomeUnknown when the answer got lost.
+        `before_write` is called right before each attempt to write, and nothing is written when it raises.
         """
         if not changes or not EDITABLE.issuperset(changes):
             raise ValueError(f"an offer is edited in {' and '.join(sorted(EDITABLE))} only; leave the rest out")
+        path = f"/3.0/admin/offer/{int(offer_id)}"
         with uncertain():
-            self._ask(self._writes, "POST", f"/3.0/admin/offer/{int(offer_id)}", effect=Effect.ONCE, form=changes)
+            self._ask(self._writes, "POST", path, effect=Effect.ONCE, form=changes, first=before_write)
 
     def domains(self) -> list[str]:
         """The tracking domains that exist in the tenant."""
@@ -150,10 +154,21 @@ class Affise:
         return self._ask(client, "GET", path)
 
     def _ask(
-        self, client: Client, method: str, path: str, *, effect: Effect = Effect.READ, form: Any = None
+        self,
+        client: Client,
+        method: str,
+        path: str,
+        *,
+        effect: Effect = Effect.READ,
+        form: Any = None,
+        first: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
+        def attempt() -> Reply:
+            first()
+            return client.call(method, path, effect=effect, form=form)
+
         try:
-            document = patiently(lambda: client.call(method, path, effect=effect, form=form)).json
+            document = patiently(attempt).json
         except RateLimited as limited:
             self._hold(limited)
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -92,12 +92,14 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothi
 """
 _LOOK_AGAIN = """
 update affise_switch_request set look_again = %s
-where pipeline_id = %s and status in ('approved', 'applying', 'partial') and switch_id = (select s.id from domain_switch s where s.pipeline_id = %s order by s.seq desc limit 1)
+where pipeline_id = %s and status in ('approved', 'applying', 'partial')
+    and switch_id = (select s.id from domain_switch s where s.pipeline_id = %s order by s.seq desc limit 1)
 """
 _AWAITING = "select id from affise_switch_request where status = 'awaiting_approval' order by id"
 _STEP = "select state from switch_step where switch_id = %s and step = 'affise'"
 _WAKE = """
-update switch_step set next_attempt_at = %s where switch_id = %s and step = 'affise' and state in ('pending', 'running')
+update switch_step set next_attempt_at = %s, opened_at = %s, tries = 0
+where switch_id = %s and step = 'affise' and state in ('pending', 'running')
 """
 
 
@@ -179,10 +181,9 @@ def step_state(switch_id: int) -> StepState | None:
     return StepState(rows[0][0]) if rows else None
 
 
-def wake(switch_ids: Iterable[int], at: datetime) -> None:
-    """Let the steps of these switches be gone on with now."""
-    for switch_id in switch_ids:
-        execute(_WAKE, (bind(at), switch_id))
+def wake(switch_id: int, at: datetime) -> None:
+    """Let the open step of a switch be gone on with now, as if it had only been opened."""
+    execute(_WAKE, (bind(at), bind(at), switch_id))
 
 
 def _first(rows: Sequence[Sequence[Any]]) -> Request | None:
