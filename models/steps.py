@@ -154,7 +154,7 @@ def end(held: Claim, state: StepState, done: int, total: int, error: str | None,
     return execute(_END, (state.value, done, total, error, moment(proved_at), *_key(held))) == 1
 
 
-def postpone(held: Claim, when: datetime, error: str, *, costs: bool) -> bool:
+def postpone(held: Claim, when: datetime, error: str | None, *, costs: bool) -> bool:
     """Give a step back until an instant; `costs` counts it as a failed try."""
     return execute(_POSTPONE, (bind(when), int(costs), error, *_key(held))) == 1
 

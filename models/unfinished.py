@@ -16,16 +16,15 @@ MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A step to be worked on; `request_id` is the open request that the step at Affise consists of."""
+    """A step to be worked on; `request_id` is the latest request that the step at Affise consists of."""
 
     switch_id: int
     step: Step
     request_id: str | None = None
 
 
-# a request that waits for a person is no work
+# also one that waits for a person, which is looked at now and then, and one that ended before the step was opened again
 _REQUEST = """(select r.id from affise_switch_request r where r.switch_id = t.switch_id
-    and r.status in ('draft', 'planned', 'approved', 'applying', 'partial')
     order by r.created_at desc, r.id desc limit 1)"""
 _DUE = """
 select t.switch_id, t.step, REQUEST from switch_step t join domain_switch s on s.id = t.switch_id

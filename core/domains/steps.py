@@ -85,9 +85,9 @@ def finish(held: Claim, state: StepState, *, done: int = 0, total: int = 0, erro
     return rows.end(held, state, done, total, error and error[:LONGEST_ERROR], proved_at)
 
 
-def later(held: Claim, when: datetime, error: str, *, costs: bool = False) -> bool:
+def later(held: Claim, when: datetime, error: str | None, *, costs: bool = False) -> bool:
     """Give a step back until an instant, in the caller's transaction; False if it is not ours any more."""
-    return rows.postpone(held, when, error[:LONGEST_ERROR], costs=costs)
+    return rows.postpone(held, when, error and error[:LONGEST_ERROR], costs=costs)
 
 
 def next_try(held: Claim, at: datetime) -> datetime | None:
