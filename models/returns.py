@@ -33,7 +33,7 @@ join tracking_domain_pipeline l on l.id = p.pipeline_id
 where p.role = 'blocked' and l.enabled
 group by d.id, d.name
 having min(p.clean_count) >= %s and max(p.blocked_at) <= {instant}
-    and min(case when p.block_reason {in:text} then 1 else 0 end) = 1
+    and min(case when p.block_reason {in:text} then 1 else 0 end) = %s
 order by d.id
 """
 _UNSAFE = """
@@ -71,7 +71,17 @@ def note(clean: Iterable[int], dirty: Iterable[int], at: datetime) -> None:
 
 def safe_again(at: datetime, quiet: timedelta) -> list[str]:
     """Domains with clean answers enough that a machine has blocked long ago, wherever they are blocked."""
-    return [name for (name,) in bulk.read(_DUE, (NEEDED, bind(at - quiet), bulk.among(_AUTOMATIC)))]
+    return _due(at, quiet, automatic=1)
+
+
+def safe_by_hand(at: datetime, quiet: timedelta) -> list[str]:
+    """The same of domains that a person has blocked somewhere: only a person takes that back."""
+    return _due(at, quiet, automatic=0)
+
+
+def _due(at: datetime, quiet: timedelta, *, automatic: int) -> list[str]:
+    values = (NEEDED, bind(at - quiet), bulk.among(_AUTOMATIC), automatic)
+    return [name for (name,) in bulk.read(_DUE, values)]
 
 
 def still_unsafe() -> list[Unsafe]:
