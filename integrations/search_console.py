@@ -17,7 +17,7 @@ from integrations.platforms import listed, patiently
 from integrations.search_console_grant import Grant
 
 TIMEOUT = (5.0, 30.0)
-DEADLINE = 45.0
+DEADLINE = 15.0
 QUOTA_WAIT = 900.0
 RATE, BURST = 200 / 60, 20
 # of 2,000 inspections a day 600 may come within a minute, so those that refill the bucket are the rest

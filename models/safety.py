@@ -100,7 +100,7 @@ def active_domains() -> list[tuple[int, int]]:
 def open_all(
     rows: Sequence[tuple[UUID, int, int, str]], at: datetime, bucket: datetime, expires_at: datetime
 ) -> list[UUID]:
-    """Open a request for each (id, domain, pipeline, nonce) that has none open and none in this hour; ids of new ones."""
+    """Open a request for each (id, domain, pipeline, nonce) that has none open nor one in this hour; the new ids."""
     values = [(str(number), *rest) for number, *rest in rows]
     made = _NEW.fetch(_INSERT, values, before=(bind(bucket), bind(expires_at), bind(at)))
     return sorted(UUID(str(number)) for (number,) in made)

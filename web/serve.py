@@ -50,10 +50,15 @@ def load_redirect() -> Wsgi:
 
 
 def load_web() -> Wsgi:
-    """The application of `signalbox web`."""
+    """The application of `signalbox web`, with a broker, for an answer from outside may have messages follow."""
     from web.app import make_app
+    from worker.broker import load_actors, make_broker
 
-    return make_app(_prepare("web"))
+    settings = _prepare("web")
+    broker = make_broker(settings, "web")
+    load_actors()
+    Finalize(None, broker.close, exitpriority=10)
+    return make_app(settings)
 
 
 def _prepare(role: str) -> Settings:
