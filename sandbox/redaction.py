@@ -20,6 +20,7 @@ _HEADERS = frozenset(
 _QUERY = re.compile(r"(^|&)((?:key|api_?key|token|access_token|password)=)[^&]*", re.IGNORECASE)
 _BOT = re.compile(r"/bot[^/]+")
 _BODY = re.compile(r'("(?:accessKey|accessId|password)"\s*:\s*")(?:[^"\\]|\\.)*')
+_FORM = re.compile(r"((?:^|&)assertion=)[^&]*")
 _USER_INFO = re.compile(r"(://)[^/@\s]+@")
 
 
@@ -37,7 +38,9 @@ def clean_query(query: str) -> str:
 
 
 def clean_body(body: str) -> str:
-    """A session is opened with a key inside of JSON."""
+    """A session is opened with a key inside of JSON, a token is given for an assertion inside of a form."""
+    if "assertion=" in body:
+        body = _FORM.sub(rf"\1{MASK}", body)
     return _BODY.sub(rf"\1{MASK}", body) if '"accessKey"' in body or '"password"' in body else body
 
 

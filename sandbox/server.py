@@ -14,7 +14,9 @@ import orjson
 from sandbox.adload.tenant import AdLoad
 from sandbox.affise.tenant import Affise
 from sandbox.app import App
+from sandbox.checker.tenant import Checker
 from sandbox.connection import Connection
+from sandbox.gsc.tenant import SearchConsole
 from sandbox.journal import Journal
 from sandbox.mail.door import Door
 from sandbox.mail.tenant import Mail
@@ -28,7 +30,7 @@ from sandbox.voluum.tenant import Voluum
 from sandbox.wire import Request
 from sandbox.world import World
 
-OUTSIDE = (Rdap, SafeBrowsing, WebRisk, Voluum, Affise, Telegram)
+OUTSIDE = (Rdap, SafeBrowsing, WebRisk, Voluum, Affise, Telegram, SearchConsole, Checker)
 _Result = TypeVar("_Result")
 
 
@@ -108,6 +110,7 @@ class Sandbox:
         self._server.close()
         self._mail_server.close()
         self._outside.close()
+        self.world.calls.cancel()
         for connection in list(self._live):
             connection.abort()
         for door in list(self._doors):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from config import clock
+from sandbox.calls import Calls
 from sandbox.hosts import Hosts
 
 
@@ -28,6 +29,7 @@ class World:
         self.target = target
         self.clock = Clock()
         self.hosts = Hosts()
+        self.calls = Calls()
 
     def random(self, purpose: str) -> Random:
         """A generator of its own for each purpose, so that one user cannot disturb another's sequence."""

@@ -1,0 +1,1 @@
+"""A checker of domains that answers later, signed."""

@@ -1,0 +1,1 @@
+"""Search Console and the endpoint that exchanges keys for tokens."""
