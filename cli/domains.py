@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from cli import safety
 from cli.errors import CommandError, ExitCode
 from cli.session import Json
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Tracking domains: history.")
+app.command()(safety.answer)
 
 
 @app.command()
