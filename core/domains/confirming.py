@@ -90,7 +90,7 @@ def keep(seen: Look, *, suspected: bool) -> int | None:
     finding = seen.finding
     if suspected and finding.verdict is Verdict.UNKNOWN:
         finding = replace(finding, verdict=Verdict.SUSPECT)
-    evidence.write(seen.pages)
+    evidence.write_once(seen.pages)
     return None if seen.about_page else evidence.store([finding])[0].evidence_id
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from config.clock import now
@@ -125,14 +125,31 @@ def park(name: str, domain: str, reason: str, by: By) -> bool:
     return _shift(name, domain, reasoned(reason), by, (Role.BACKUP, Role.PARKED))
 
 
-def put_back(name: str, domain: str, reason: str, by: By) -> bool:
-    """Make a parked domain a spare again, or the active one where there is none; False if it is at work already."""
-    return _shift(name, domain, reasoned(reason), by, (Role.PARKED, Role.BACKUP))
+def put_back(
+    name: str, domain: str, reason: str, by: By, *, then: Callable[[Switched], object] = lambda made: None
+) -> bool:
+    """Make a parked domain a spare again, or the active one where there is none; False if it is at work already.
+
+    `then` runs in the transaction of the switch, if there is one.
+    """
+    return _shift(name, domain, reasoned(reason), by, (Role.PARKED, Role.BACKUP), then)
 
 
-def _shift(name: str, domain: str, reason: str, by: By, move: tuple[Role, Role]) -> bool:
+def _shift(
+    name: str, domain: str, reason: str, by: By, move: tuple[Role, Role],
+    then: Callable[[Switched], object] = lambda made: None,
+) -> bool:  # fmt: skip
     number, host = _id(name), named_hosts([domain])[0]
-    return conflicts.transaction(lambda: _shift_held(_held(number), host, reason, by, move))
+
+    def work() -> bool:
+        line = _held(number)
+        shifted = _shift_held(line, host, reason, by, move)
+        made = roles.fill(number, _return("a spare was put back", by), now()) if shifted else None
+        if made:
+            then(made)
+        return shifted
+
+    return conflicts.transaction(work)
 
 
 def _shift_held(line: Line, domain: str, reason: str, by: By, move: tuple[Role, Role]) -> bool:
@@ -145,9 +162,7 @@ def _shift_held(line: Line, domain: str, reason: str, by: By, move: tuple[Role, 
     if move[1] is Role.BACKUP:
         expect_free([domain])
     record(by, f"domain.{move[1].value}", f"domain:{domain}", reason=reason, pipeline=line.pipeline.name)
-    roles.change(line, found, move[1], now())
-    roles.fill(line.pipeline.id, _return("a spare was put back", by), now())
-    return True
+    return roles.change(line, found, move[1], now())
 
 
 def unblock(domain: str, reason: str, by: By, *, force: bool = False) -> list[Unblocked]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from models.domain_states import Step
 
@@ -16,9 +16,20 @@ SWITCH_SECONDS = Histogram(
     ["trigger", "stage"],
     buckets=_SECONDS,
 )
+CHECKS = Counter("signalbox_domain_check_total", "Answers about domains", ["check", "verdict"])
+CHECK_SECONDS = Histogram("signalbox_domain_check_seconds", "Time of asking about all of them", ["check"])
 UNFINISHED_AGE = Gauge(
     "signalbox_steps_unfinished_age_seconds", "Age of the oldest step of a switch that is not done", ["step"]
 )
+
+
+def checked(check: str, verdicts: Mapping[str, int]) -> None:
+    """Count what a check has answered."""
+    for verdict, number in verdicts.items():
+        CHECKS.labels(check, verdict).inc(number)
+
+
+BRAKES = Counter("signalbox_brake_total", "Times that a brake kept a pipeline from switching by itself", ["brake"])
 
 
 def ages(found: Mapping[Step, float]) -> None:
