@@ -34,6 +34,8 @@ def compose(incident: Incident, zone: str) -> str:
     if not incident.open:
         lines.append(_ended(incident))
     lines += [text for name in FIELDS if (text := _field(incident.payload, name))]
+    if names := incident.payload.get("names"):
+        lines.append(_names([shown(str(name)) for name in names], len(names)))
     return "\n".join([*lines, *_course(incident, zone), _foot(incident, zone)])
 
 

@@ -16,7 +16,7 @@ from models.database import is_postgres
 from models.domain_states import Source, Verdict
 from models.fields import bind, instant
 
-__all__ = ["BAD", "Finding", "Stored", "store", "write"]
+__all__ = ["BAD", "Finding", "Stored", "row_key", "store", "write", "write_once"]
 
 LONGEST_DETAIL = 16_000
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,6 +42,11 @@ insert into domain_evidence (domain_id, source, verdict, subject, provider, live
 select domain_id, source, verdict, subject, provider, live, cycle_id, canary_ok, detail, observed_at, expires_at
 from {rows} where true returning id, domain_id, source, verdict, subject, observed_at
 """
+_ADD_ONCE = _ADD.replace(
+    "where true",
+    "where not exists (select 1 from domain_evidence e where e.domain_id = v.domain_id and e.source = v.source "
+    "and e.verdict = v.verdict and e.subject = v.subject and e.observed_at = v.observed_at)",
+)
 _STATES = bulk.Rows(
     "domain_id int, source text, verdict text, evidence_id int, observed_at instant, first_bad_at instant, "
     "streak int, changed_at instant, clean_since instant"
@@ -111,6 +116,12 @@ def write(findings: Iterable[Finding]) -> dict[_RowKey, int]:
     if not values:
         return {}
     return {(int(made[1]), *made[2:5], instant(made[5])): int(made[0]) for made in _EVIDENCE.fetch(_ADD, values)}
+
+
+def write_once(findings: Iterable[Finding]) -> int:
+    """The same for answers that may have been written before, such as those of a cache; how many were new."""
+    values = [_values(one) for one in findings]
+    return len(_EVIDENCE.fetch(_ADD_ONCE, values)) if values else 0
 
 
 def row_key(finding: Finding) -> _RowKey:

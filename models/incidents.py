@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
 
+from models import bulk
 from models.alerts import STORM, Severity
 from models.database import fetch
-from models.fields import instant
+from models.fields import bind, instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ select count(*) from alert where resolved_at is null and kind <> 'storm' and id 
 _COUNTS = """
 select severity, count(*), count(acked_at) from alert where resolved_at is null and kind <> 'storm' group by severity
 """
+_NOTED = "select kind, dedupe_key from alert where resolved_at is null and last_seen_at > {instant} and kind {in:text}"
 
 
 def find(alert_id: int) -> Incident | None:
@@ -104,6 +107,11 @@ def others_open(alert_id: int) -> int:
 def open_counts() -> dict[Severity, tuple[int, int]]:
     """By severity: how many are open, and how many of these are acknowledged."""
     return {Severity(severity): (int(count), int(acked)) for severity, count, acked in fetch(_COUNTS)}
+
+
+def noted_since(at: datetime, kinds: Iterable[str]) -> set[tuple[str, str]]:
+    """(kind, key) of the open ones of these kinds that were raised, or noted again, since then."""
+    return {(str(kind), str(key)) for kind, key in bulk.read(_NOTED, (bind(at), bulk.among(kinds)))}
 
 
 def _incident(row: tuple[Any, ...]) -> Incident:

@@ -141,8 +141,13 @@ def _held(case: _Case) -> Decision | None:
 def _blast_radius(case: _Case) -> Decision | None:
     fleet, limits = case.fleet, case.limits
     released = any(until and until > case.now for until in (fleet.released_until, case.pipeline.exempt_until))
-    wide = fleet.bad >= limits.blast_min and fleet.bad * 100 > limits.blast_percent * fleet.active
+    wide = too_wide(fleet.bad, fleet.active, limits)
     return Hold("blast_radius", new="all") if wide and not released and not case.ordered else None
+
+
+def too_wide(bad: int, active: int, limits: Limits) -> bool:
+    """Whether so many of the active domains are bad at once that the fault is likely to be ours."""
+    return bad >= limits.blast_min and bad * 100 > limits.blast_percent * active
 
 
 def _cause(case: _Case) -> Decision | None:
