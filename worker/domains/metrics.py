@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from config.clock import now
 from models.domain_states import Step
+from models.pipelines import Line
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 60, 300, 1800, 7200, 86_400)
 SWITCH_SECONDS = Histogram(
@@ -30,6 +32,30 @@ def checked(check: str, verdicts: Mapping[str, int]) -> None:
 
 
 BRAKES = Counter("signalbox_brake_total", "Times that a brake kept a pipeline from switching by itself", ["brake"])
+PLATFORM_DRIFT = Gauge("signalbox_platform_drift", "Fields that show another domain of their pipeline", ["platform"])
+PIPELINE_STATE = Gauge("signalbox_pipeline_state", "1 for the state that a pipeline is in", ["pipeline", "state"])
+PIPELINE_SPARES = Gauge("signalbox_pipeline_spares", "Spares that may be used", ["pipeline"])
+_STATES = ("active", "held", "exhausted", "disabled")
+
+
+def pipelines(lines: Iterable[Line]) -> None:
+    """Note how every pipeline stands; those that are gone are forgotten."""
+    PIPELINE_STATE.clear()
+    PIPELINE_SPARES.clear()
+    for line in lines:
+        name, state = line.pipeline.name, state_of(line)
+        PIPELINE_SPARES.labels(name).set(len(line.spares))
+        for each in _STATES:
+            PIPELINE_STATE.labels(name, each).set(each == state)
+
+
+def state_of(line: Line) -> str:
+    """One word for how a pipeline stands: without a domain comes before held."""
+    if not line.pipeline.enabled:
+        return "disabled"
+    if line.active is None:
+        return "exhausted"
+    return "held" if line.pipeline.held(now()) else "active"
 
 
 def ages(found: Mapping[Step, float]) -> None:
