@@ -23,8 +23,8 @@ class Action(StrEnum):
     """What a button does, and what its object and its expected value are.
 
     - `ack`: incident id. `hold_pipeline`, `release_pipeline`: pipeline name. `hold_all`, `release_all`: nothing.
-    - `undo_switch`: switch id. `approve_affise` (expected: the digest of its items), `reject_affise`,
-      `rollback_affise`: request id. `accept_proposal`, `ignore_proposal`: proposal id.
+    - `undo_switch`, `rollback_voluum`: switch id. `approve_affise` (expected: the digest of its items),
+      `reject_affise`, `rollback_affise`: request id. `accept_proposal`, `ignore_proposal`: proposal id.
     - `return_to_work`, `keep_out`: domain and pipeline as `c4.example/DE-sweeps`.
     - `command`: the text of a command that was asked to be confirmed.
     """
@@ -38,6 +38,7 @@ class Action(StrEnum):
     APPROVE_AFFISE = "approve_affise"
     REJECT_AFFISE = "reject_affise"
     ROLLBACK_AFFISE = "rollback_affise"
+    ROLLBACK_VOLUUM = "rollback_voluum"
     ACCEPT_PROPOSAL = "accept_proposal"
     IGNORE_PROPOSAL = "ignore_proposal"
     RETURN_TO_WORK = "return_to_work"

@@ -100,6 +100,10 @@ _NEWEST_OF = """
 select s.id from domain_switch s join tracking_domain_pipeline p on p.id = s.pipeline_id
 where p.id = %s and s.seq = p.switch_seq
 """
+_STANDING = """
+select s.pipeline_id, t.state from domain_switch s join switch_step t on t.switch_id = s.id
+where s.id = %s and t.step = %s
+"""
 # a domain that is in use elsewhere, or that another pipeline left later, is that pipeline's business
 _FORMER = """
 select distinct d.name from domain_switch s join tracking_domain d on d.id = s.from_domain_id
@@ -170,6 +174,14 @@ def newest(pipeline_id: int) -> int | None:
     """The id of the newest switch of a pipeline."""
     rows = fetch(_NEWEST_OF, (pipeline_id,))
     return int(rows[0][0]) if rows else None
+
+
+def standing(switch_id: int, step: Step) -> tuple[int, StepState]:
+    """The pipeline of a switch and the state of one of its steps; LookupError if there is none."""
+    rows = fetch(_STANDING, (switch_id, step.value))
+    if not rows:
+        raise LookupError(f"there is no switch {switch_id}")
+    return int(rows[0][0]), StepState(rows[0][1])
 
 
 def reopen(

@@ -61,6 +61,10 @@ _AGES = """
 select t.step, min(coalesce(t.opened_at, s.decided_at)) from switch_step t join domain_switch s on s.id = t.switch_id
 where t.state in ('pending', 'running') group by t.step
 """
+_UNPROVED = """
+select exists (select 1 from switch_step where switch_id = %s and step in ('voluum', 'affise')
+    and state not in ('done', 'not_needed'))
+"""
 _WAKE = """
 update switch_step set next_attempt_at = {instant}
 where step = %s and state = 'pending' and next_attempt_at > {instant} returning switch_id, step
@@ -94,6 +98,11 @@ def oldest(at: datetime) -> dict[Step, float]:
     """Seconds for which the oldest unfinished step of each kind has been open."""
     ages = {Step(step): (at - instant(opened)).total_seconds() for step, opened in fetch(_AGES)}
     return {step: max(0.0, ages.get(step, 0.0)) for step in Step}
+
+
+def unproved(switch_id: int) -> bool:
+    """Whether a step of a switch at a platform is not proved."""
+    return bool(fetch(_UNPROVED, (switch_id,))[0][0])
 
 
 def wake(step: Step, at: datetime) -> list[int]:

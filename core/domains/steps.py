@@ -140,6 +140,11 @@ def wake(step: Step) -> list[Due]:
     return [due for due in unfinished.pending(sorted(woken)) if due.step is step]
 
 
+def unproved(switch_id: int) -> bool:
+    """Whether a platform does not follow a switch yet."""
+    return unfinished.unproved(switch_id)
+
+
 def sweep() -> Unfinished:
     """What nobody works on, in the caller's transaction; what older switches left behind is closed on the way."""
     at = now()
