@@ -19,6 +19,7 @@ HINTS = {
     "IMPRESSION_TOKENS": "write it as server-1:<token>,server-2:<token>; make one with `openssl rand -hex 32`",
     "SAFETY_CALLBACK_SECRETS": "write it as kid:<secret>,kid:<secret>; make one with `openssl rand -hex 32`",
     "GSC_SERVICE_ACCOUNT": "the JSON key of a service account that is a user of each property, or the path of its file",
+    "OPERATORS_MAIL": "for example ops@example.com,anna@example.com",
     "SMTP_URL": "for example smtp://user:password@mail.example.com:587",
     "FALLBACK_URL": "a page of yours for links that cannot be resolved, for example https://www.example.com/",
     "SETTLEMENT_CURRENCY": "three capital letters, for example USD",
@@ -156,6 +157,13 @@ def lacks_webhook(part: str) -> ValueError:
     """The refusal of a mode that needs more than is set."""
     name = f"TELEGRAM_WEBHOOK_{part}"
     return ValueError(f"{name}: required with TELEGRAM_MODE=webhook; {HINTS[name]}")
+
+
+def mail_addresses(value: str) -> str:
+    """Refuse anything but addresses separated by commas; the text names no address."""
+    if not all(re.fullmatch(r"[^\s@,<>]{1,64}@[^\s@,<>]{1,253}", one.strip()) for one in value.split(",")):
+        raise ValueError("must be e-mail addresses without names, separated by commas")
+    return value
 
 
 def is_near(url: str) -> bool:

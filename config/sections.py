@@ -6,8 +6,10 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
 from pydantic_settings import NoDecode
+
+from config import checks
 
 Network = IPv4Network | IPv6Network
 Networks = Annotated[tuple[Network, ...], NoDecode]
@@ -192,6 +194,9 @@ class MailSettings(BaseModel):
         None, description="SMTP server, smtp://user:password@host:587 or smtps://; unset = mail waits and is reported"
     )
     mail_from: str = Field("Signalbox <noreply@localhost>", description="sender of our own mail")
+    operators_mail: Annotated[str, AfterValidator(checks.mail_addresses)] | None = Field(
+        None, description="addresses, separated by commas, that are told what the chat could not be told for 2 minutes"
+    )
     web_url: str = Field(
         "http://127.0.0.1:8000", description="address under which people reach the web process; links in mail use it"
     )

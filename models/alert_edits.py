@@ -18,9 +18,10 @@ update alert set payload = %s, version = version + 1 where id = %s and resolved_
 """
 _OPEN_KEYS = "select dedupe_key from alert where kind = %s and resolved_at is null order by id"
 _UNTOLD = """
-select id from alert where message_id is null and announced_at is null and group_id is null and resolved_at is null
-    and severity <> 'info' and first_seen_at < %s
-order by id limit %s
+select a.id from alert a left join alert g on g.id = a.group_id
+where a.message_id is null and a.announced_at is null and a.resolved_at is null and a.kind <> 'storm'
+    and a.severity <> 'info' and a.first_seen_at < %s and g.message_id is null and g.announced_at is null
+order by a.id limit %s
 """
 
 
@@ -45,5 +46,5 @@ def open_keys(kind: str) -> list[str]:
 
 
 def untold(before: datetime, most: int) -> list[int]:
-    """Open incidents, storms too, that began before then and have not been told to anybody."""
+    """Open incidents that began before then and that nobody was told of, neither alone nor in a storm."""
     return [int(row_id) for (row_id,) in fetch(_UNTOLD, (bind(before), most))]

@@ -7,9 +7,10 @@ from typing import Any
 
 import structlog
 
-from core import alerts, announcing
+from core import alerts, announcing, operators_mail
 from core.alerts import Severity
 from core.announcing import Told
+from integrations.errors import OutsideError
 from models.database import db
 from worker.actor import actor
 from worker.failures import Busy
@@ -83,12 +84,24 @@ def announce_alert(alert_id: int) -> None:
 
 @actor
 def remind_of_alerts() -> int:
-    """Repeat critical incidents that nobody has acknowledged, and announce what a lost message left untold."""
+    """Repeat critical incidents that nobody has acknowledged, announce what was lost, mail what the chat misses."""
     with db.atomic():
         late = alerts.gather_backlog()
         found = announcing.due()
         announce({*late, *found})
+    _mail_untold()
     return len(found)
+
+
+def _mail_untold() -> None:
+    """Mail reaches operators while the chat does not; without mail they read it when the chat is back."""
+    try:
+        count = operators_mail.tell_untold()
+    except OutsideError as error:
+        log.warning("operators_not_mailed", error=type(error).__name__)
+        return
+    if count:
+        log.warning("operators_mailed", incidents=count)
 
 
 def announce(ids: Iterable[int]) -> None:
