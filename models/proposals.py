@@ -36,6 +36,12 @@ join tracking_domain d on d.id = o.domain_id
 """
 _ONE = _SELECT + "where o.id = %s"
 _OPEN = _SELECT + "where o.pipeline_id = %s and o.decision is null"
+_AGREED = (
+    _SELECT
+    + """where o.pipeline_id = %s and o.domain_id = %s and o.expected_seq = %s
+    and o.decision = 'accepted' and o.expires_at > %s order by o.id desc limit 1
+"""
+)
 _PUT = """
 insert into switch_proposal (pipeline_id, domain_id, reason, evidence_id, expected_seq, expires_at, created_at)
 values (%s, %s, %s, %s, %s, %s, %s) returning id
@@ -87,6 +93,11 @@ def ignore(proposal_id: int, by: str, until: datetime) -> bool:
 def ignored(pipeline_id: int, domain_id: int, at: datetime) -> bool:
     """Whether somebody has said that this domain may stay for now."""
     return bool(fetch(_IGNORED, (pipeline_id, domain_id, bind(at))))
+
+
+def agreed(pipeline_id: int, domain_id: int, seq: int, at: datetime) -> Proposal | None:
+    """The one that a person has accepted, if it is about the pipeline as it stands."""
+    return _first(fetch(_AGREED, (pipeline_id, domain_id, seq, bind(at))))
 
 
 def _first(rows: Sequence[tuple[Any, ...]]) -> Proposal | None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from config.clock import now
 from config.settings import get_settings
-from core.domains import cases, confirming
+from core.domains import cases, confirming, proposals
 from core.domains.brakes import CONFIRMED, MAX_AGE, Decision, Ignore, Switch
 from core.domains.cases import Case
 from core.domains.confirming import Look, Target
@@ -58,13 +58,17 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is to be done about a call, and what that rests on; `case` is None if no pipeline uses the domain."""
+    """What is to be done about a call, and what that rests on; `case` is None if no pipeline uses the domain.
+
+    `by` is the person who has agreed to the switch, if it was proposed.
+    """
 
     call: Call
     decision: Decision | Wait
     case: Case | None = None
     first: DomainEvidence | None = None
     look: Look | None = None
+    by: str = ""
 
 
 def judge(call: Call) -> Judged:
@@ -87,7 +91,21 @@ def _decided(call: Call, first: DomainEvidence | None, look: Look | None) -> Jud
     second = look.answer if look and not signed else None
     listed, clean = (look.listed, look.clean) if look else (False, False)
     case = cases.gather(call.domain, confirming.answer_of(first) if first else None, second, listed=listed, clean=clean)
-    return Judged(call, case.decide(now()) if case else Ignore("gone"), case, first, look)
+    decision = case.decide(now()) if case else Ignore("gone")
+    if case is None or not _is_bad(decision, look, signed=signed):
+        return Judged(call, decision, case, first, look)
+    # what a person has agreed to is bound by no brake, only by the domain being bad still
+    agreed = proposals.agreed(case)
+    return Judged(call, Switch() if agreed else decision, case, first, look, (agreed and agreed.decided_by) or "")
+
+
+def _is_bad(decision: Decision, look: Look | None, *, signed: bool) -> bool:
+    """Whether the domain is in use and, by what was seen last, still bad."""
+    if decision == Ignore("gone"):
+        return False
+    if signed:
+        return not (isinstance(decision, Ignore) and decision.reason in (*_BEFORE_THE_SECOND, "unconfirmed"))
+    return look is not None and look.verdict is Verdict.UNSAFE and bool(look.finding.canary_ok)
 
 
 def _first_answer(call: Call, source: Source) -> Judged:
@@ -99,7 +117,8 @@ def _first_answer(call: Call, source: Source) -> Judged:
     row = conflicts.transaction(lambda: confirming.keep(look, suspected=False))
     if look.verdict is Verdict.UNSAFE:
         due = look.finding.observed_at + _confirm_after()
-        return Judged(call, Wait(due, row, "confirm"), found.case, None, look)
+        agreed = _decided(call, confirming.first(row), look)
+        return agreed if agreed.by else Judged(call, Wait(due, row, "confirm"), found.case, None, look)
     unknown = Ignore("unknown", incident="unknown")
     decision = Ignore("unconfirmed") if look.verdict is Verdict.SAFE else unknown
     return Judged(call, decision, found.case, None, look)
@@ -175,15 +194,20 @@ def switch(found: Judged) -> Switched | Judged:
         return fresh
     name = pipelines.line(fresh.case.pipeline_id).pipeline.name
     before = {"active": fresh.call.domain}
-    record(SYSTEM, "pipeline.block", subject(name), reason=found.call.reason, before=before, seq=fresh.case.seq + 1)
+    by = By(fresh.by) if fresh.by else SYSTEM
+    record(by, "pipeline.block", subject(name), reason=found.call.reason, before=before, seq=fresh.case.seq + 1)
     made = switches.move(fresh.case.pipeline_id, _order(fresh, fresh.case), Role.BLOCKED, now())
     assert made is not None, "the rows are held still"
     return made
 
 
+def trigger_of(found: Judged) -> Trigger:
+    """Only a check that nobody had to agree to is automatic."""
+    return Trigger.CHECK if found.first and not found.by else Trigger.MANUAL
+
+
 def _order(found: Judged, case: Case) -> Order:
     return Order(
-        reason=found.call.reason, actor=SYSTEM.name, trigger=Trigger.CHECK if found.first else Trigger.MANUAL,
-        seq=case.seq, evidence_id=found.first.id if found.first else None,
+        reason=found.call.reason, actor=found.by or SYSTEM.name, trigger=trigger_of(found), seq=case.seq, evidence_id=found.first.id if found.first else None,
         observed_at=found.first.observed_at if found.first else None, about=case.evidence.domain_id,
     )  # fmt: skip

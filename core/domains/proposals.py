@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from config.clock import now
-from core.domains import confirming, preflight
-from core.domains.brakes import CONFIRMED, MAX_AGE
 from core.domains.cases import Case
-from core.domains.confirming import Target
 from core.domains.persons import AlreadyChanged, By, Refused, record
 from core.domains.pipelines import subject
-from models import conflicts, pipelines, switches
+from models import conflicts, pipelines
 from models import proposals as rows
-from models.domain_states import Role, Source, Trigger, Verdict
-from models.domains import DomainEvidence
 from models.pipelines import hold_still
 from models.proposals import Proposal
-from models.switches import Order, Switched
 
 LASTS = timedelta(hours=6)
 """How long a proposal stands, and how long an ignored domain is left alone."""
@@ -45,50 +38,26 @@ def open_(case: Case, reason: str, evidence_id: int | None) -> tuple[Proposal, b
     return _found(number), True
 
 
-def accept(proposal_id: int, by: By, then: Callable[[Switched], object] = lambda made: None) -> Switched:
-    """Switch as proposed, after asking once more about the domain; `then` runs in the transaction of the switch.
+def accept(proposal_id: int, by: By) -> Proposal:
+    """Agree to a switch, which follows when the domain, asked about once more, is still bad; ask about it then.
 
-    Raises AlreadyChanged if somebody was faster, Refused if it expired, or if the domain is not bad any more as far
-    as can be told. Talks to the network: hold no transaction.
+    Raises AlreadyChanged if somebody was faster, Refused if it has expired.
     """
-    proposal = _waiting(_found(proposal_id))
-    proof = _proof(proposal)
-    preflight.prove(pipelines.line(proposal.pipeline_id))
-    return conflicts.transaction(lambda: _accept(proposal, by, proof, then))
+    return conflicts.transaction(lambda: _accept(_found(proposal_id), by))
 
 
-def _proof(proposal: Proposal) -> DomainEvidence:
-    """The answer of this moment, or one that is signed and still counts; raises Refused."""
-    first = confirming.first(proposal.evidence_id)
-    source = Source(first.source) if first else Source.GSB
-    seen = first.subject if first else ""
-    look = confirming.look(Target(proposal.pipeline_id, proposal.domain_id, proposal.domain, seen), source)
-    row = conflicts.transaction(lambda: confirming.keep(look, suspected=True))
-    if first and source in CONFIRMED and now() - first.observed_at <= MAX_AGE[source]:
-        return first
-    fresh = confirming.first(row)
-    if look.verdict is Verdict.UNSAFE and look.finding.canary_ok and fresh is not None:
-        return fresh
-    said = "is not listed or denied any more" if look.verdict is Verdict.SAFE else "could not be confirmed just now"
-    raise Refused(f"domain: {proposal.domain} {said}; nothing was changed, a switch by hand remains possible")
-
-
-def _accept(proposal: Proposal, by: By, proof: DomainEvidence, then: Callable[[Switched], object]) -> Switched:
+def _accept(proposal: Proposal, by: By) -> Proposal:
     hold_still([proposal.pipeline_id])
-    _waiting(_found(proposal.id))
-    facts = {"proposal": proposal.id, "seq": proposal.expected_seq + 1}
-    before = {"active": proposal.domain}
-    record(by, "proposal.accept", subject(proposal.pipeline), reason=proposal.reason, before=before, **facts)
+    proposal = _waiting(_found(proposal.id))
+    before, seq = {"active": proposal.domain}, proposal.expected_seq
+    record(by, "proposal.accept", subject(proposal.pipeline), reason=proposal.reason, before=before, seq=seq)
     rows.decide(proposal.id, "accepted", by.name)
-    order = Order(
-        reason=proposal.reason, actor=by.name, trigger=Trigger.MANUAL, seq=proposal.expected_seq,
-        evidence_id=proof.id, observed_at=proof.observed_at, about=proposal.domain_id,
-    )  # fmt: skip
-    made = switches.move(proposal.pipeline_id, order, Role.BLOCKED, now())
-    if made is None:
-        raise _overtaken()
-    then(made)
-    return made
+    return proposal
+
+
+def agreed(case: Case) -> Proposal | None:
+    """The proposal that a person has accepted, if it is about the pipeline as it stands."""
+    return rows.agreed(case.pipeline_id, case.evidence.domain_id, case.seq, now())
 
 
 def ignore(proposal_id: int, by: By) -> Proposal:

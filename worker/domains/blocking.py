@@ -15,7 +15,6 @@ from core.domains.brakes import Decision, Defer, Hold, Ignore, Propose, Switch
 from models import pipelines, switches
 from models.conflicts import transaction
 from models.database import DATABASE_DOWN, drop_connection, ensure_connection
-from models.domain_states import Trigger
 from models.switches import Switched
 from worker import alerts
 from worker.actor import actor
@@ -45,7 +44,7 @@ def act(found: Judged) -> None:
     began = found.look.finding.observed_at if found.look else now()
     if isinstance(found.decision, Switch) and found.case is not None:
         preflight.prove(pipelines.line(found.case.pipeline_id))
-        metrics.reached(_trigger(found), "decide", began, now())
+        metrics.reached(blocking.trigger_of(found).value, "decide", began, now())
     try:
         ended = transaction(lambda: _settle(found))
     except DATABASE_DOWN:
@@ -101,14 +100,10 @@ _HANDLERS: dict[type[Decision | Wait], Callable[[Judged, Any], None]] = {
 }
 
 
-def _trigger(found: Judged) -> str:
-    return (Trigger.CHECK if found.first else Trigger.MANUAL).value
-
-
 def _note(found: Judged, ended: Switched | Judged, began: datetime) -> None:
     """Count and log what was done, once it is done."""
     if isinstance(ended, Switched):
-        metrics.reached(_trigger(found), "db", began, now())
+        metrics.reached(blocking.trigger_of(found).value, "db", began, now())
         log.info("pipeline_switched", pipeline_id=ended.pipeline_id, seq=ended.seq, reason=found.call.reason)
         return
     word = _word(ended.decision)

@@ -61,8 +61,10 @@ def ignore(found: Judged, decision: Ignore) -> None:
 
 
 def blind(found: Judged) -> None:
-    """Tell that the second answer cannot be believed."""
-    alerts.tell(BLIND, block_words.blind_key(found), Severity.WARNING, **block_words.blind(found))
+    """Tell that the second answer cannot be believed, unless that is told already; the checks end it."""
+    key = block_words.blind_key(found)
+    if open_one(BLIND, key) is None:
+        alerts.tell(BLIND, key, Severity.WARNING, **block_words.blind(found))
 
 
 def _ask(found: Judged, words: Mapping[str, Any], wanted: Callable[[Proposal], Sequence[Wanted]]) -> None:

@@ -47,9 +47,14 @@ def put_back(name: str, domain: str, reason: str, by: By) -> bool:
     return pipelines.put_back(name, domain, reason, by, then=steps.follow)
 
 
-def accept_proposal(proposal_id: int, by: By) -> Switched:
-    """Switch as it was proposed; raises as `core.domains.proposals.accept`. Hold no transaction."""
-    return proposals.accept(proposal_id, by, _follow)
+def accept_proposal(proposal_id: int, by: By) -> None:
+    """Agree to a switch, which follows once the domain is confirmed anew; raises as `core.domains.proposals.accept`."""
+
+    def work() -> None:
+        agreed = proposals.accept(proposal_id, by)
+        _ask_again(agreed.domain, agreed.reason, agreed.evidence_id)
+
+    transaction(work)
 
 
 def _follow(made: Switched) -> None:
@@ -87,7 +92,11 @@ def _released(unsafe: list[Unsafe], key: str) -> list[Unsafe]:
 
 
 def ask_again(unsafe: Iterable[Unsafe]) -> None:
-    """Ask anew about domains that are bad by their latest answer; only a signed answer still counts by itself."""
+    """Ask anew about domains that are bad by their latest answer, in the caller's transaction."""
     for found in unsafe:
-        signed = found.reason is Reason.GSC_UNSAFE
-        again(Call(found.domain, found.reason.value, found.evidence_id if signed else None))
+        _ask_again(found.domain, found.reason.value, found.evidence_id)
+
+
+def _ask_again(domain: str, reason: str, evidence_id: int | None) -> None:
+    """Only a signed answer still counts by itself; any other is asked for anew."""
+    again(Call(domain, reason, evidence_id if reason == Reason.GSC_UNSAFE else None))
