@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
 
+from cli.doctor_domains import domains
+from cli.doctor_finding import Finding, bad, ok, warn
 from cli.errors import translate
 from config.clock import now
 from config.settings import Settings, get_settings
@@ -14,35 +14,6 @@ from config.settings import Settings, get_settings
 _SKEW = timedelta(seconds=1)
 _LATE = timedelta(minutes=2)
 _SILENT = timedelta(seconds=60)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One observation: its area, ok or not, what was seen, what to do."""
-
-    area: str
-    state: str
-    what: str
-    remedy: str = ""
-
-    def record(self) -> dict[str, Any]:
-        """The finding as plain values."""
-        return asdict(self)
-
-
-def ok(area: str, what: str) -> Finding:
-    """Something that is as it should be."""
-    return Finding(area, "ok", what)
-
-
-def warn(area: str, what: str, remedy: str) -> Finding:
-    """Something that will hurt later."""
-    return Finding(area, "!", what, remedy)
-
-
-def bad(area: str, what: str, remedy: str) -> Finding:
-    """Something that hurts now."""
-    return Finding(area, "x", what, remedy)
 
 
 def examine(*, live: bool = False) -> list[Finding]:
@@ -60,6 +31,7 @@ def examine(*, live: bool = False) -> list[Finding]:
         _clicks,
         _spool,
         _mail,
+        domains,
     ]
     for check in [*checks, *([_adload, _mail_server, _platforms, _invariants] if live else [])]:
         found += _guarded(check, settings)

@@ -103,6 +103,10 @@ _PARKED = """
 select d.name, l.name from pipeline_domain p join tracking_domain d on d.id = p.domain_id
 join tracking_domain_pipeline l on l.id = p.pipeline_id where p.role = 'parked' order by d.name, l.name
 """
+_UNREAD = """
+select platform, count(*) from platform_observation where pipeline_id is not null and seen_at < {instant}
+group by platform order by platform
+"""
 
 
 def at_work() -> list[Watched]:
@@ -160,6 +164,11 @@ def blocked_for(reason: str) -> set[str]:
 def parked() -> list[tuple[str, str]]:
     """(domain, pipeline) of what is kept out until a person puts it back."""
     return [(domain, pipeline) for domain, pipeline in bulk.read(_PARKED)]
+
+
+def unread(since: datetime) -> dict[str, int]:
+    """How many fields of pipelines were not read since then, by platform."""
+    return {platform: int(count) for platform, count in bulk.read(_UNREAD, (bind(since),))}
 
 
 def _watched(rows: Iterable[Sequence[Any]]) -> list[Watched]:
