@@ -58,7 +58,6 @@ class Ended:
     error: str | None = None
     passing: bool = False
     again_at: datetime | None = None
-    written: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ where request_id = %s and status = 'failed' and passing = %s
 """
 _TAKEN_BACK = """
 update affise_switch_item set status = 'rolled_back' where request_id = %s and offer_id = %s and field = %s
-    and status = 'verified'
+    and status in ('verified', 'failed')
 """
 _PARKED = """
 select i.offer_id, i.before, i.after from affise_switch_item i join affise_switch_request r on r.id = i.request_id
@@ -166,11 +165,10 @@ def start(item_id: int) -> bool:
     return execute(_START, (item_id,)) == 1
 
 
-def end(item_id: int, how: Ended, at: datetime) -> bool:
-    """Note how a try ended; False if somebody cancelled it meanwhile."""
-    wrote = bind(at) if how.written else None
-    proved = bind(at) if how.status is State.VERIFIED else None
-    values = (how.status.value, how.attempts, how.error, how.passing, moment(how.again_at), wrote, proved, item_id)
+def end(item_id: int, how: Ended, at: datetime, *, wrote: bool) -> bool:
+    """Note how a try ended, and whether an edit was sent; False if somebody cancelled it meanwhile."""
+    sent, proved = bind(at) if wrote else None, bind(at) if how.status is State.VERIFIED else None
+    values = (how.status.value, how.attempts, how.error, how.passing, moment(how.again_at), sent, proved, item_id)
     return execute(_END, values) == 1
 
 

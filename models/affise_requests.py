@@ -81,6 +81,10 @@ _APPROVE = """
 update affise_switch_request set status = 'approved', approved_by = %s, approved_at = %s, version = version + 1
 where id = %s and items_sha256 = %s and status {in:text}
 """
+_REJECT = """
+update affise_switch_request set status = 'rejected', approved_by = %s, approved_at = %s, version = version + 1
+where id = %s and status = 'awaiting_approval'
+"""
 _AGAIN = """
 update affise_switch_request set status = 'applying', approved_by = %s, approved_at = %s, version = version + 1
 where id = %s and status = 'partial'
@@ -140,6 +144,11 @@ def approve(request_id: UUID, by: str, sha256: str, at: datetime, *sources: Stat
     return bulk.run(_APPROVE, (by, bind(at), str(request_id), sha256, among)) == 1
 
 
+def reject(request_id: UUID, by: str, at: datetime) -> bool:
+    """Refuse a request that waits; who refused it stands where an approval would. False if it waits no more."""
+    return execute(_REJECT, (by, bind(at), str(request_id))) == 1
+
+
 def begin_again(request_id: UUID, by: str, at: datetime) -> bool:
     """Begin another round of a request that ended partly done."""
     return execute(_AGAIN, (by, bind(at), str(request_id))) == 1
@@ -165,9 +174,9 @@ def _add(
     return key
 
 
-def look_again(pipeline_id: int, wanted: bool) -> None:
-    """Ask the newest switch's request to look at the offers once more when it is through, or take that back."""
-    execute(_LOOK_AGAIN, (wanted, pipeline_id, pipeline_id))
+def look_again(pipeline_id: int) -> None:
+    """Ask the newest switch's request to look at the offers once more when it is through."""
+    execute(_LOOK_AGAIN, (True, pipeline_id, pipeline_id))
 
 
 def awaiting() -> list[UUID]:
