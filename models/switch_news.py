@@ -92,6 +92,10 @@ where s.pipeline_id = %s and s.to_domain_id is not null and s.announced_at is no
     and (s.seq < l.switch_seq or not exists (select 1 from domain_state d where d.domain_id = s.to_domain_id
         and d.source in ('gsb', 'dns', 'gsc') and d.verdict = 'unsafe'))
 """
+_OPEN = """
+select s.id from alert a join domain_switch s on a.dedupe_key = cast(s.pipeline_id as text) || ':' || cast(s.seq as text)
+where a.kind {in:text} and a.resolved_at is null order by s.id
+"""
 _HAS_DOMAIN = "select 1 from pipeline_domain where pipeline_id = %s and role = 'active'"
 _TOLD = """
 update domain_switch set announced_at = coalesce(announced_at, %s), chat_id = %s, message_id = %s where id = %s
@@ -177,3 +181,8 @@ def over(pipeline_id: int, at: datetime) -> list[int]:
 def has_domain(pipeline_id: int) -> bool:
     """Whether a pipeline has an active domain."""
     return bool(fetch(_HAS_DOMAIN, (pipeline_id,)))
+
+
+def with_open_incident(kinds: Iterable[str]) -> list[int]:
+    """The switches that open incidents of these kinds are about, by their key `pipeline:number`."""
+    return [int(row[0]) for row in bulk.read(_OPEN, (bulk.among(kinds),))]

@@ -106,6 +106,11 @@ def tell(switched: Made, claim: Claim) -> Told:
     return result
 
 
+def unfinished() -> list[int]:
+    """Switches whose incident is open."""
+    return switch_news.with_open_incident((SWITCHED, EXHAUSTED))
+
+
 def told_of(switched: Made) -> list[int]:
     """The row that speaks for a switch."""
     return [_incident(switched).id]

@@ -7,17 +7,20 @@ from typing import Any
 
 import structlog
 
-from core.domains import drift, pauses, platform_looks
+from config.clock import now
+from core.domains import drift, platform_looks, steps
 from core.domains.drift import Compared
 from core.domains.platform_looks import Look
 from integrations.errors import OutsideError, Unauthorized
 from models import alert_edits, pipelines
 from models.database import db
+from models.domain_states import Step
 from worker import alerts
 from worker.actor import actor
 from worker.alerts import Severity
-from worker.domains import metrics
-from worker.domains.steps import reopened
+from worker.domains import metrics, news
+from worker.domains.endings import accept, refuse
+from worker.domains.steps import reopened, send
 
 DRIFT, CONFLICT = "drift", "conflict"
 log = structlog.get_logger(__name__)
@@ -28,6 +31,7 @@ def check_platform_domains() -> int:
     """Read which domain every campaign and offer shows, put right what drifted, and tell what a person must see."""
     lines = pipelines.all_lines()
     metrics.pipelines(lines)
+    news.catch_up()
     return sum(_check(platform) for platform in drift.used(lines))
 
 
@@ -47,6 +51,7 @@ def _check(platform: str) -> int:
 
 def _compare(look: Look) -> int:
     with db.atomic():
+        _accepted(look.platform)
         found = drift.compare(look)
         reopened(found.reopened)
         _tell(found)
@@ -81,4 +86,11 @@ def _refused(platform: str, error: OutsideError) -> None:
     """A refused key pauses the service, as a step that meets it does."""
     if isinstance(error, Unauthorized):
         with db.atomic():
-            pauses.pause(platform, str(error))
+            refuse(platform, str(error))
+
+
+def _accepted(platform: str) -> None:
+    """Whatever waited for the service may go on."""
+    if accept(platform):
+        for due in steps.wake(Step(platform)):
+            send(due, now())

@@ -63,15 +63,25 @@ def _wait(claim: Claim, outcome: Outcome) -> None:
     return _later(claim, outcome, timedelta(seconds=outcome.seconds))
 
 
-def _refused(claim: Claim, outcome: Outcome) -> None:
-    """One alert for the service, however many steps wait for it."""
-    service = claim.step.value
-    if pauses.pause(service, outcome.error):
+def refuse(service: str, error: str) -> None:
+    """Leave a service alone that refuses our key; one alert, however many wait for it."""
+    if pauses.pause(service, error):
         alerts.tell(
-            PAUSED, service, Severity.CRITICAL, object=service.capitalize(),
-            happened=f"refuses our key: {outcome.error}",
+            PAUSED, service, Severity.CRITICAL, object=service.capitalize(), happened=f"refuses our key: {error}",
             done="no calls but one look every 5 min; steps of switches wait", left="check key and account",
         )  # fmt: skip
+
+
+def accept(service: str) -> bool:
+    """A service takes our key; True if it did not before."""
+    resumed = pauses.resume(service)
+    if resumed:
+        alerts.well(PAUSED, service)
+    return resumed
+
+
+def _refused(claim: Claim, outcome: Outcome) -> None:
+    refuse(claim.step.value, outcome.error)
     _wait(claim, replace(outcome, seconds=pauses.LOOK_EVERY.total_seconds()))
 
 
@@ -96,10 +106,7 @@ def _later(claim: Claim, outcome: Outcome, wait: timedelta, *, costs: bool = Fal
 
 def _back(claim: Claim) -> None:
     """The platform answers and takes our key: nobody waits any longer for what this step has waited for."""
-    resumed = pauses.resume(claim.step.value)
-    if resumed:
-        alerts.well(PAUSED, claim.step.value)
-    if resumed or claim.tries:
+    if accept(claim.step.value) or claim.tries:
         for due in steps.wake(claim.step):
             if due.switch_id != claim.switch_id:
                 send(due, now())

@@ -37,6 +37,13 @@ def announce_pipeline_switch(switch_id: int) -> None:
         alerts.announce(switch_news.close(switched))
 
 
+def catch_up() -> None:
+    """Look again at every switch whose news are not over: a domain may work by now, and a message may be lost."""
+    with db.atomic():
+        for switch_id in switch_news.unfinished():
+            send(Due(switch_id, Step.TELEGRAM), now())
+
+
 def _note(switched: Made) -> None:
     """The message is looked at again when the switch can no longer be taken back."""
     with db.atomic():
