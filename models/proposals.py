@@ -51,6 +51,10 @@ _DECIDE = "update switch_proposal set decision = %s, decided_by = %s where id = 
 _IGNORE = """
 update switch_proposal set decision = 'ignored', decided_by = %s, expires_at = %s where id = %s and decision is null
 """
+_VOID = """
+update switch_proposal set decision = 'unconfirmed'
+where pipeline_id = %s and domain_id = %s and expected_seq = %s and decision = 'accepted' and expires_at > %s
+"""
 _IGNORED = """
 select 1 from switch_proposal where pipeline_id = %s and domain_id = %s and decision = 'ignored' and expires_at > %s
 limit 1
@@ -98,6 +102,11 @@ def ignored(pipeline_id: int, domain_id: int, at: datetime) -> bool:
 def agreed(pipeline_id: int, domain_id: int, seq: int, at: datetime) -> Proposal | None:
     """The one that a person has accepted, if it is about the pipeline as it stands."""
     return _first(fetch(_AGREED, (pipeline_id, domain_id, seq, bind(at))))
+
+
+def void(pipeline_id: int, domain_id: int, seq: int, at: datetime) -> int:
+    """Take back what was agreed to and not done yet; how many."""
+    return execute(_VOID, (pipeline_id, domain_id, seq, bind(at)))
 
 
 def _first(rows: Sequence[tuple[Any, ...]]) -> Proposal | None:

@@ -114,14 +114,30 @@ def _first_answer(call: Call, source: Source) -> Judged:
     if found.case is None or _only_told(found.case, source):
         return found if found.case is None else Judged(call, Ignore("alert_only"), found.case)
     look = confirming.look(_target(call, found.case), source)
-    row = conflicts.transaction(lambda: confirming.keep(look, suspected=False))
+    row = _keep(look, found.case, suspected=False)
     if look.verdict is Verdict.UNSAFE:
         due = look.finding.observed_at + _confirm_after()
-        agreed = _decided(call, confirming.first(row), look)
+        proof = confirming.first(row)
+        agreed = _decided(call, proof, look) if proof else found
         return agreed if agreed.by else Judged(call, Wait(due, row, "confirm"), found.case, None, look)
-    unknown = Ignore("unknown", incident="unknown")
-    decision = Ignore("unconfirmed") if look.verdict is Verdict.SAFE else unknown
-    return Judged(call, decision, found.case, None, look)
+    return Judged(call, _not_bad(found.case, look), found.case, None, look)
+
+
+def _not_bad(case: Case, look: Look) -> Decision | Wait:
+    """What a person has agreed to is asked again while nobody can tell, and void once the domain is clean."""
+    if look.verdict is Verdict.SAFE:
+        return Ignore("unconfirmed")
+    agreed = proposals.agreed(case)
+    return Wait(now() + AGAIN, None, "unknown") if agreed else Ignore("unknown", incident="unknown")
+
+
+def _keep(look: Look, case: Case, *, suspected: bool) -> int | None:
+    def work() -> int | None:
+        if look.verdict is Verdict.SAFE and not look.about_page:
+            proposals.void(case)
+        return confirming.keep(look, suspected=suspected)
+
+    return conflicts.transaction(work)
 
 
 def _second_answer(call: Call, first: DomainEvidence) -> Judged:
@@ -136,7 +152,7 @@ def _second_answer(call: Call, first: DomainEvidence) -> Judged:
     if now() < due and source not in CONFIRMED:
         return Judged(call, Wait(due, first.id, "confirm"), early.case, first)
     look = confirming.look(_target(call, early.case, first.subject), source)
-    conflicts.transaction(lambda: confirming.keep(look, suspected=True))
+    _keep(look, early.case, suspected=True)
     return _unless_unknown(_decided(call, first, look))
 
 
@@ -207,7 +223,9 @@ def trigger_of(found: Judged) -> Trigger:
 
 
 def _order(found: Judged, case: Case) -> Order:
+    first = found.first
     return Order(
-        reason=found.call.reason, actor=found.by or SYSTEM.name, trigger=trigger_of(found), seq=case.seq, evidence_id=found.first.id if found.first else None,
-        observed_at=found.first.observed_at if found.first else None, about=case.evidence.domain_id,
+        reason=found.call.reason, actor=found.by or SYSTEM.name, trigger=trigger_of(found), seq=case.seq,
+        evidence_id=first.id if first else None, observed_at=first.observed_at if first else None,
+        about=case.evidence.domain_id,
     )  # fmt: skip

@@ -60,6 +60,11 @@ def agreed(case: Case) -> Proposal | None:
     return rows.agreed(case.pipeline_id, case.evidence.domain_id, case.seq, now())
 
 
+def void(case: Case) -> None:
+    """Forget what was agreed to, because the domain turned out to be clean; in the caller's transaction."""
+    rows.void(case.pipeline_id, case.evidence.domain_id, case.seq, now())
+
+
 def ignore(proposal_id: int, by: By) -> Proposal:
     """Let the domain stay for some hours, during which nobody is asked again; raises as `accept`."""
     return conflicts.transaction(lambda: _ignore(_found(proposal_id), by))
