@@ -50,6 +50,7 @@ def embedded(settings: Settings, *, port: int, redirect_port: int) -> Iterator[N
         stack.callback(broker.close)
         stack.enter_context(_worker(broker))
         stack.enter_context(_scheduler())
+        stack.enter_context(_bot(settings))
         stack.enter_context(_servers(settings, port, redirect_port))
         yield
 
@@ -82,6 +83,21 @@ def _scheduler() -> Iterator[None]:
     yield
     pulse.stop()
     pulse.join()
+
+
+@contextmanager
+def _bot(settings: Settings) -> Iterator[None]:
+    """Listens to the operators' chat, if there is one."""
+    from worker.bot_listener import make
+
+    listener = make(settings)
+    if listener is None:
+        yield
+        return
+    listener.start()
+    say("bot       listens to the chat")
+    yield
+    listener.stop()
 
 
 @contextmanager

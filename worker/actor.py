@@ -119,6 +119,11 @@ def bind(broker: Broker) -> None:
         broker.declare_actor(each)
 
 
+def is_bound() -> bool:
+    """Whether this process has a broker to send messages to."""
+    return bool(_current)
+
+
 def _options(task: Task) -> dict[str, Any]:
     return {
         "max_retries": task.retry.times,

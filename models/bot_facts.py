@@ -1,0 +1,76 @@
+"""What the bot tells about the whole product, each answer in one statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from models.database import fetch
+from models.fields import bind, instant
+
+
+@dataclass(frozen=True, slots=True)
+class Pipelines:
+    """How many pipelines are enabled, and how many of these lack a domain, or are held."""
+
+    enabled: int
+    exhausted: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clicks:
+    """What a day of the reports had when it was last added up."""
+
+    counted: int
+    unique: int
+    social: int
+    refused: int
+    errors: int
+
+
+_PIPELINES = """
+select count(*), count(case when status = 'exhausted' then 1 end),
+    count(case when held_at is not null and (held_until is null or held_until > %s) then 1 end)
+from tracking_domain_pipeline where enabled
+"""
+_DEAD = """
+select task, count(*), min(first_seen_at) from dead_letter where state = 'dead'
+group by task order by 2 desc, task limit %s
+"""
+_STATES = """
+select s.source, s.verdict, s.observed_at from domain_state s join tracking_domain d on d.id = s.domain_id
+where d.name = %s order by s.source
+"""
+_CLICKS = """
+select coalesce(sum(clicks), 0), coalesce(sum(clicks_unique), 0), coalesce(sum(social_clicks), 0),
+    coalesce(sum(rejected_warning + rejected_banned + rejected_filtered), 0), coalesce(sum(errors), 0)
+from stats_daily_adv where day = %s
+"""
+
+
+def pipelines(at: datetime) -> Pipelines:
+    """How the pipelines are."""
+    enabled, exhausted, held = fetch(_PIPELINES, (bind(at),))[0]
+    return Pipelines(int(enabled), int(exhausted), int(held))
+
+
+def dead_letters(most: int) -> list[tuple[str, int, datetime]]:
+    """(task, how many, since when) of messages that were given up, the most frequent first."""
+    return [(str(task), int(count), instant(since)) for task, count, since in fetch(_DEAD, (most,))]
+
+
+def dead_count() -> int:
+    """How many messages were given up and wait for a person."""
+    return int(fetch("select count(*) from dead_letter where state = 'dead'")[0][0])
+
+
+def states_of(domain: str) -> list[tuple[str, str, datetime]]:
+    """(source, verdict, when) of the latest answers about a domain."""
+    return [(str(source), str(verdict), instant(seen)) for source, verdict, seen in fetch(_STATES, (domain,))]
+
+
+def clicks_on(day: date) -> Clicks:
+    """The clicks of a day of the reports."""
+    counts = fetch(_CLICKS, (bind(day),))[0]
+    return Clicks(*map(int, counts))
