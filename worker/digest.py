@@ -1,0 +1,17 @@
+"""The daily message to operators, and what is tidied up beside it."""
+
+from __future__ import annotations
+
+import structlog
+
+from core import digest
+from worker.actor import actor
+
+log = structlog.get_logger(__name__)
+
+
+@actor
+def send_domains_digest() -> None:
+    """Tell operators once a day what is open, what the day brought and how long spares last, also when all is quiet."""
+    sent = digest.send()
+    log.info("digest_sent", result=sent.value, buttons_forgotten=digest.tidy())
