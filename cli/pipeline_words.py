@@ -13,6 +13,7 @@ from cli.errors import CommandError, ExitCode
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from core.domains.drift import Judged
     from core.domains.persons import By
     from models.domain_states import Mode
     from models.pipeline_writes import Settings
@@ -107,6 +108,8 @@ def _short(row: dict[str, Any]) -> dict[str, str]:
 
 def document_of(line: Line) -> dict[str, Any]:
     """Everything about a pipeline."""
+    from config.clock import now
+    from core.domains import drift
     from models import pipeline_writes, switch_history
 
     number = line.pipeline.id
@@ -121,6 +124,15 @@ def document_of(line: Line) -> dict[str, Any]:
         "switches": [asdict(switch) for switch in switch_history.last(number)],
         "platforms": [{"platform": name, "in_sync": same, "seen": total}
                       for name, (same, total) in switch_history.in_sync().get(number, {}).items()],
+        "drift": [_differing(judged) for judged in drift.differing(line, now())],
         "destinations": [{"url": url, "source": source} for _, url, source in pipeline_writes.destinations([number])],
         "hold_on_all": asdict(pipeline_writes.control()),
+    }  # fmt: skip
+
+
+def _differing(judged: Judged) -> dict[str, Any]:
+    seen = judged.seen
+    return {
+        "platform": seen.platform, "object": f"{seen.object_type} {seen.object_id}", "field": seen.field,
+        "shows": seen.domain, "state": judged.state.value, "seen_at": seen.seen_at,
     }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from models import bulk
 from models.fields import bind, instant
@@ -45,10 +46,11 @@ on conflict (platform, object_type, object_id, field) do update set
     seen_domain = excluded.seen_domain, seen_at = excluded.seen_at
 where excluded.seen_at >= platform_observation.seen_at
 """
-_ALL = """
+_COLUMNS = """
 select platform, object_type, object_id, field, seen_domain, seen_at, pipeline_id from platform_observation
-where platform {in:text} order by 1, 2, 3, 4
 """
+_ALL = _COLUMNS + " where platform {in:text} order by 1, 2, 3, 4"
+_OF_PIPELINE = _COLUMNS + " where pipeline_id = %s order by 1, 2, 3, 4"
 _FORGET = "delete from platform_observation where platform = %s and seen_at < {instant}"
 
 
@@ -61,7 +63,15 @@ def record(rows: Sequence[Observation]) -> int:
 
 def of(platforms: Iterable[str]) -> list[Observation]:
     """Everything that was read at these platforms, by its key."""
-    rows = bulk.read(_ALL, (bulk.among(platforms),))
+    return _read(bulk.read(_ALL, (bulk.among(platforms),)))
+
+
+def of_pipeline(pipeline_id: int) -> list[Observation]:
+    """Everything that was read of the objects of a pipeline, by its key."""
+    return _read(bulk.read(_OF_PIPELINE, (pipeline_id,)))
+
+
+def _read(rows: Iterable[Sequence[Any]]) -> list[Observation]:
     return [
         Observation(
             platform=platform, object_type=kind, object_id=number, field=name, domain=domain, seen_at=instant(at),

@@ -93,7 +93,8 @@ where s.pipeline_id = %s and s.to_domain_id is not null and s.announced_at is no
         and d.source in ('gsb', 'dns', 'gsc') and d.verdict = 'unsafe'))
 """
 _OPEN = """
-select s.id from alert a join domain_switch s on a.dedupe_key = cast(s.pipeline_id as text) || ':' || cast(s.seq as text)
+select s.id from alert a
+join domain_switch s on a.dedupe_key = cast(s.pipeline_id as text) || ':' || cast(s.seq as text)
 where a.kind {in:text} and a.resolved_at is null order by s.id
 """
 _HAS_DOMAIN = "select 1 from pipeline_domain where pipeline_id = %s and role = 'active'"

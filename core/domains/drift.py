@@ -149,6 +149,12 @@ def _expected(line: Line) -> str | None:
     return host_of(line.pipeline.trafficback_url) if line.pipeline.trafficback_url else None
 
 
+def differing(line: Line, at: datetime) -> list[Judged]:
+    """The fields of a pipeline's objects that do not show its active domain, or were not read for long."""
+    judged = judge(observations.of_pipeline(line.pipeline.id), [line], at)
+    return [one for one in judged if one.state is not State.SAME]
+
+
 def _by_pipeline(judged: Iterable[Judged], state: State) -> dict[int, list[Observation]]:
     found: dict[int, list[Observation]] = defaultdict(list)
     for one in judged:
