@@ -15,6 +15,7 @@ from cli import (
     audit,
     bans,
     blacklist,
+    bot,
     campaigns,
     clicks,
     contacts,
@@ -71,6 +72,7 @@ app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(prices.app, name="prices")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(domains.app, name="domains")
+app.add_typer(bot.app, name="bot")
 app.add_typer(accounts.app, name="accounts")
 contacts.register(accounts.app)
 

@@ -13,6 +13,7 @@ from models.database import DATABASE_DOWN, drop_connection, ensure_connection, f
 from web.impressions import Impressions
 from web.payouts import Confirmation
 from web.safety import SafetyAnswers
+from web.telegram import Telegram
 from worker.failures import trace_of
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,7 @@ def make_app(settings: Settings) -> falcon.App[falcon.Request, falcon.Response]:
     app.add_route("/impressions", Impressions(settings))
     app.add_route("/payouts/confirm/{token}", Confirmation(settings))
     app.add_route("/callbacks/domain-safety/{request_id}", SafetyAnswers(settings))
+    app.add_route("/telegram", Telegram(settings))
     app.add_error_handler(Exception, _failed)
     return app
 
