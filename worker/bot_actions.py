@@ -107,24 +107,31 @@ def _undo_switch(row: ButtonRow, by: By) -> Deed:
 
 
 def _approve_affise(row: ButtonRow, by: By) -> Deed:
-    from core.domains import affise_requests
+    from worker.domains import affise_acts
 
-    affise_requests.approve(UUID(row.object), by, row.expected)
+    affise_acts.approve(UUID(row.object), by, row.expected)
     return Deed("approved", "Affise approved")
 
 
 def _reject_affise(row: ButtonRow, by: By) -> Deed:
-    from core.domains import affise_requests
+    from worker.domains import affise_acts
 
-    affise_requests.reject(UUID(row.object), by)
+    affise_acts.reject(UUID(row.object), by)
     return Deed("rejected", "Affise rejected")
 
 
 def _rollback_affise(row: ButtonRow, by: By) -> Deed:
-    from core.domains import affise_requests
+    from worker.domains import affise_acts
 
-    affise_requests.rollback(UUID(row.object), by)
+    affise_acts.rollback(UUID(row.object), by)
     return Deed("rolling back", "Affise rolled back")
+
+
+def _rollback_voluum(row: ButtonRow, by: By) -> Deed:
+    from worker.domains import voluum
+
+    voluum.roll_back(int(row.object), by)
+    return Deed("rolling back", "Voluum rolled back")
 
 
 def _accept_proposal(row: ButtonRow, by: By) -> Deed:
@@ -170,6 +177,7 @@ _ACTIONS: dict[Action, Callable[[ButtonRow, By], Deed]] = {
     Action.APPROVE_AFFISE: _approve_affise,
     Action.REJECT_AFFISE: _reject_affise,
     Action.ROLLBACK_AFFISE: _rollback_affise,
+    Action.ROLLBACK_VOLUUM: _rollback_voluum,
     Action.ACCEPT_PROPOSAL: _accept_proposal,
     Action.IGNORE_PROPOSAL: _ignore_proposal,
     Action.RETURN_TO_WORK: _return_to_work,

@@ -29,7 +29,7 @@ def roll_back(switch_id: int, by: By) -> tuple[int, int]:
         raise Refused("voluum: set VOLUUM_ACCESS_ID and VOLUUM_ACCESS_KEY first")
     _check(switch_id)
     with db.atomic():
-        record(by, "voluum.rollback", f"switch {switch_id}")
+        record(by, "voluum.rollback", f"switch:{switch_id}")
     items = changes.items(switch_id, SERVICE, _WRITTEN)
     return sum(_back(account, switch_id, item) for item in items), len(items)
 

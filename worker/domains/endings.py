@@ -15,7 +15,7 @@ from core.domains import pauses, steps
 from core.domains.step_outcomes import Outcome, Then
 from core.domains.steps import Claim, Due
 from models.database import db
-from models.domain_states import StepState
+from models.domain_states import Step, StepState
 from worker import alerts
 from worker.alerts import Severity
 from worker.domains import metrics
@@ -30,9 +30,9 @@ def conclude(claim: Claim, outcome: Outcome) -> None:
     """Store how an attempt ended and send what follows, in one transaction."""
     with db.atomic():
         found = outcome if steps.still_newest(claim) else replace(outcome, then=Then.GIVE_WAY)
+        if found.reached and found.then is not Then.REFUSED and not accept(claim.step.value) and claim.tries:
+            _wake(claim.step)
         _ENDINGS[found.then](claim, found)
-        if found.reached and found.then is not Then.REFUSED:
-            _back(claim)
     log.info("step_attempted", switch_id=claim.switch_id, step=claim.step.value, then=found.then.value)
 
 
@@ -73,11 +73,17 @@ def refuse(service: str, error: str) -> None:
 
 
 def accept(service: str) -> bool:
-    """A service takes our key; True if it did not before."""
+    """A service takes our key; True if it did not before, and then every step that waits for it goes on."""
     resumed = pauses.resume(service)
     if resumed:
         alerts.well(PAUSED, service)
+        _wake(Step(service))
     return resumed
+
+
+def _wake(step: Step) -> None:
+    for due in steps.wake(step):
+        send(due, now())
 
 
 def _refused(claim: Claim, outcome: Outcome) -> None:
@@ -102,14 +108,6 @@ def _later(claim: Claim, outcome: Outcome, wait: timedelta, *, costs: bool = Fal
     when = now() + wait
     if steps.later(claim, when, outcome.error, costs=costs):
         send(Due(claim.switch_id, claim.step), when)
-
-
-def _back(claim: Claim) -> None:
-    """The platform answers and takes our key: nobody waits any longer for what this step has waited for."""
-    if accept(claim.step.value) or claim.tries:
-        for due in steps.wake(claim.step):
-            if due.switch_id != claim.switch_id:
-                send(due, now())
 
 
 def _report(claim: Claim, outcome: Outcome) -> None:
