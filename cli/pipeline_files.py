@@ -31,13 +31,14 @@ def import_(
 
       signalbox pipelines import spares.csv --apply
     """
+    from cli.desk import messages
     from cli.output import say, show_json
     from cli.pipeline_words import told
     from cli.session import database
     from core.domains import pipeline_import
 
     found = _read(path)
-    with database(), told():
+    with messages() if do else database(), told():
         plan = pipeline_import.check(found)
         if do and not plan.problems:
             plan = _applied(found)
@@ -64,8 +65,9 @@ def _read(path: str) -> Findings:
 def _applied(found: Findings) -> Plan:
     from cli.pipeline_words import acting
     from core.domains import pipeline_import
+    from worker.domains.steps import follow
 
-    return pipeline_import.apply(found, acting())
+    return pipeline_import.apply(found, acting(), then=follow)
 
 
 def _print(plan: Plan, done: bool) -> None:

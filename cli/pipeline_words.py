@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from core.domains.drift import Judged
     from core.domains.persons import By
+    from core.domains.spares import Stock
     from models.domain_states import Mode
     from models.pipeline_writes import Settings
-    from models.pipelines import Line
 
 _LASTS = re.compile(r"(\d{1,4})([mhd])\Z")
 
@@ -82,15 +82,20 @@ def settings_of(
     return Settings(a_mode(mode) if mode else None, voluum, affise, back, trafficback)
 
 
-def row_of(line: Line, platforms: dict[str, tuple[int, int]], as_json: bool) -> dict[str, Any]:
+def row_of(stock: Stock, platforms: dict[str, tuple[int, int]], as_json: bool) -> dict[str, Any]:
     """A pipeline in a list."""
     from config.clock import now
     from models.domain_states import Role
 
-    spares = [{"domain": place.name, "ready": place.gate.name.lower()} for place in line.of(Role.BACKUP)]
+    line = stock.line
+    spares = [
+        {"domain": spare.place.name, "ready": spare.place.gate.name.lower(), "readiness": spare.readiness.score}
+        for spare in stock.spares
+    ]
     row: dict[str, Any] = {
         "name": line.pipeline.name, "status": line.pipeline.status.value, "mode": line.pipeline.mode.value,
         "active": line.active.name if line.active else None, "spares": spares,
+        "runway": str(stock.runway), "level": stock.runway.level.value,
         "blocked": [place.name for place in line.of(Role.BLOCKED)], "held": line.pipeline.held(now()),
         "enabled": line.pipeline.enabled, "parked": [place.name for place in line.of(Role.PARKED)],
         "platforms": {name: {"in_sync": same, "seen": total} for name, (same, total) in platforms.items()},
@@ -100,19 +105,19 @@ def row_of(line: Line, platforms: dict[str, tuple[int, int]], as_json: bool) -> 
 
 def _short(row: dict[str, Any]) -> dict[str, str]:
     return {
-        "spares": ", ".join(f"{spare['domain']} ({spare['ready']})" for spare in row["spares"]),
+        "spares": ", ".join(f"{each['domain']} ({each['ready']} {each['readiness']})" for each in row["spares"]),
         "blocked": ", ".join(row["blocked"]),
         "platforms": ", ".join(f"{name} {each['in_sync']}/{each['seen']}" for name, each in row["platforms"].items()),
     }
 
 
-def document_of(line: Line) -> dict[str, Any]:
+def document_of(stock: Stock) -> dict[str, Any]:
     """Everything about a pipeline."""
     from config.clock import now
     from core.domains import drift
     from models import pipeline_writes, switch_history
 
-    number = line.pipeline.id
+    line, number = stock.line, stock.line.pipeline.id
     domains = [
         {"domain": place.name, "role": place.role.value, "position": place.position, "since": place.since,
          "reason": place.block_reason, "faults": ", ".join(place.faults)}
@@ -121,6 +126,10 @@ def document_of(line: Line) -> dict[str, Any]:
     return {
         "pipeline": asdict(line.pipeline),
         "domains": domains,
+        "spares": [{"domain": spare.place.name, "readiness": spare.readiness.score,
+                    "because": "; ".join(f"{part.reason} -{part.minus}" for part in spare.readiness.parts)}
+                   for spare in stock.spares],
+        "runway": str(stock.runway),
         "switches": [asdict(switch) for switch in switch_history.last(number)],
         "platforms": [{"platform": name, "in_sync": same, "seen": total}
                       for name, (same, total) in switch_history.in_sync().get(number, {}).items()],

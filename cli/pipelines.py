@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import pipeline_files
+from cli import pipeline_files, pipeline_switch
 from cli.errors import CommandError
 from cli.pipeline_words import a_mode, acting, ends_at, row_of, settings_of, told
-from cli.session import DryRun, Json, Yes
+from cli.session import Json, Yes
 
 if TYPE_CHECKING:
     from models.returns import Unsafe
@@ -20,15 +20,16 @@ app = typer.Typer(
 )  # fmt: skip
 app.command("import")(pipeline_files.import_)
 app.command("export")(pipeline_files.export)
+app.command("switch")(pipeline_switch.switch)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept in the audit log.")]
 Flag = Annotated[bool | None, typer.Option(help="Whether a switch is followed there.", show_default=False)]
-COLUMNS = ("name", "status", "mode", "active", "spares", "blocked", "held", "platforms")
+COLUMNS = ("name", "status", "mode", "active", "spares", "runway", "blocked", "held", "platforms")
 
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """Every pipeline: active domain, spares in the order of use (ready or unproven), blocked ones, platforms.
+    """Every pipeline: active domain, spares in the order of use with readiness, runway, blocked ones, platforms.
 
     Examples:
 
@@ -38,17 +39,18 @@ def list_(as_json: Json = False) -> None:
     """
     from cli.output import show
     from cli.session import database
-    from models import pipelines, switch_history
+    from core.domains import spares
+    from models import switch_history
 
     with database():
-        lines, platforms = pipelines.all_lines(), switch_history.in_sync()
-    rows = [row_of(line, platforms.get(line.pipeline.id, {}), as_json) for line in lines]
+        stocks, platforms = spares.overview(), switch_history.in_sync()
+    rows = [row_of(stock, platforms.get(stock.line.pipeline.id, {}), as_json) for stock in stocks]
     show(rows, schema="pipelines.list/1", as_json=as_json, title="Pipelines", columns=() if as_json else COLUMNS)
 
 
 @app.command("show")
 def show_(name: Name, as_json: Json = False) -> None:
-    """One pipeline: roles, the last 20 switches with evidence and steps, platforms, holds, destinations.
+    """One pipeline: roles, readiness of spares, runway, the last 20 switches with evidence and steps, platforms, holds.
 
     Examples:
 
@@ -59,10 +61,10 @@ def show_(name: Name, as_json: Json = False) -> None:
     from cli.output import cell, show_json
     from cli.pipeline_words import document_of
     from cli.session import database
-    from core.domains import pipelines
+    from core.domains import pipelines, spares
 
     with database(), told():
-        document = document_of(pipelines.get(name))
+        document = document_of(spares.stock(pipelines.get(name)))
     if as_json:
         return show_json(document, schema="pipelines.show/1")
     for key, value in document.items():
@@ -92,17 +94,20 @@ def add(
 
       signalbox pipelines add DE-sweeps --update --domain c3.example --mode suggest
     """
+    from cli.desk import messages
     from cli.output import show_json
     from cli.session import database
-    from core.domains import pipelines
+    from core.domains import pipelines, spares
 
     settings = settings_of(mode, with_update_voluum, with_update_affise, return_to_work, trafficback_url)
-    with database(), told():
+    with messages() if update else database(), told():
         if update:
-            pipelines.extend(name, domain or [], acting(), settings)
+            from worker.domains import persons
+
+            persons.extend(name, domain or [], acting(), settings)
         else:
             pipelines.create(name, domain or [], acting(), settings)
-        row = row_of(pipelines.get(name), {}, as_json)
+        row = row_of(spares.stock(pipelines.get(name)), {}, as_json)
     if as_json:
         return show_json(row, schema="pipelines.add/1")
     return print(f"{row['name']}: active {row['active'] or 'none'}, spares {row['spares'] or 'none'}")
@@ -165,7 +170,7 @@ def release(
     everything: Annotated[bool, typer.Option("--all", help="The hold on all.")] = False,
     yes: Yes = False,
 ) -> None:
-    """End a hold; for an hour afterwards many bad domains at once are no reason to hold again.
+    """End a hold and ask about domains that are still unsafe; for an hour many of them are no reason to hold again.
 
     Examples:
 
@@ -173,61 +178,18 @@ def release(
 
       signalbox pipelines release --all --yes
     """
+    from cli.desk import messages
     from cli.output import say
-    from cli.session import confirm, database
-    from core.domains import holds
+    from cli.session import confirm
+    from worker.domains import persons
 
     _one_of(name, everything)
-    with database(), told():
+    with messages(), told():
         confirm(f"let {name or 'all pipelines'} switch again?", yes)
-        unsafe: list[Unsafe] = holds.release(name, acting()) if name else holds.release_all(acting())
+        unsafe: list[Unsafe] = persons.release(name, acting()) if name else persons.release_all(acting())
     for found in unsafe:
-        say(f"still unsafe: {found.domain} of {found.pipeline} ({found.reason.value})")
+        say(f"still unsafe, asked about again: {found.domain} of {found.pipeline} ({found.reason.value})")
     print(f"{name or 'all pipelines'}: released")
-
-
-@app.command()
-def switch(
-    name: Name,
-    reason: Why,
-    to: Annotated[str | None, typer.Option(help="The spare to move to; none = the next one.")] = None,
-    block: Annotated[bool, typer.Option("--block", help="Block the domain that is left.")] = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    as_json: Json = False,
-) -> None:
-    """Move a pipeline to another domain by hand; brakes and holds do not bind a person.
-
-    Examples:
-
-      signalbox pipelines switch DE-sweeps --reason "slow in Italy" --dry-run
-
-      signalbox pipelines switch DE-sweeps --to c5.example --block --reason "listed" --yes
-    """
-    from cli.output import say, show_json
-    from cli.session import confirm, database
-    from core.domains import pipelines
-
-    with database(), told():
-        line = pipelines.get(name)
-        target = pipelines.aim(line, to, exhaust=block)
-        plan: dict[str, Any] = _plan(line, target.name if target else None, block)
-        say(f"{name}: {plan['from']} -> {plan['to'] or 'nothing: exhausted'}; objects: {plan['objects']}")
-        if not dry_run:
-            confirm(f"switch {name}?", yes)
-            made = pipelines.switch(name, acting(), reason, to=to, block=block, seq=line.pipeline.seq)
-            plan |= {"switch": made.seq, "to": made.to}
-    if as_json:
-        return show_json(plan | {"switched": not dry_run}, schema="pipelines.switch/1")
-    return print(f"{name}: {'would switch' if dry_run else 'switched'} to {plan['to'] or 'nothing'}")
-
-
-def _plan(line: Any, to: str | None, block: bool) -> dict[str, Any]:
-    from models import switch_history
-
-    seen = switch_history.in_sync().get(line.pipeline.id, {})
-    objects = {platform: total for platform, (_, total) in seen.items()}
-    return {"pipeline": line.pipeline.name, "from": line.active.name, "to": to, "block": block, "objects": objects}
 
 
 def _one_of(name: str | None, everything: bool) -> None:

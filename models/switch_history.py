@@ -10,6 +10,7 @@ from typing import Any
 
 from models import bulk
 from models.database import fetch
+from models.domain_states import StepState
 from models.fields import instant
 
 
@@ -28,6 +29,22 @@ class PastSwitch:
     unverified: bool
     evidence: str | None
     steps: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How far a step has come; `done` of `total` objects are proved."""
+
+    step: str
+    state: StepState
+    done: int
+    total: int
+    error: str | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes of it by itself."""
+        return self.state not in (StepState.PENDING, StepState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,10 @@ left join tracking_domain b on b.id = s.to_domain_id left join domain_evidence e
 where s.pipeline_id = %s order by s.seq desc limit %s
 """
 _STEPS = "select switch_id, step, state from switch_step where switch_id {in:int} order by step"
+_COURSE = """
+select step, state, items_done, items_total, last_error from switch_step
+where switch_id = %s and state <> 'not_needed' order by step
+"""
 _ROLES = """
 select l.name, p.role, p.role_since, p.block_reason from pipeline_domain p
 join tracking_domain d on d.id = p.domain_id join tracking_domain_pipeline l on l.id = p.pipeline_id
@@ -96,6 +117,11 @@ def _steps(switch_ids: Iterable[int]) -> dict[int, dict[str, str]]:
     for number, step, state in bulk.read(_STEPS, (bulk.among(switch_ids),)):
         found[number][step] = state
     return found
+
+
+def course(switch_id: int) -> list[Course]:
+    """How far what follows a switch has come, without what it does not need."""
+    return [Course(step, StepState(state), *rest) for step, state, *rest in fetch(_COURSE, (switch_id,))]
 
 
 def roles_of(domain: str) -> list[PastRole]:

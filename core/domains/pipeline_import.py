@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from models import audit, conflicts, pipeline_writes, pipelines, roles
 from models.domain_states import Role, Trigger
 from models.pipeline_writes import Settings
 from models.pipelines import Line, Place
-from models.switches import Order
+from models.switches import Order, Switched
 
 NEW, ADDED, CHANGED, KEPT = "new", "added", "changed", "kept"
 MOVABLE = (Role.BACKUP, Role.PARKED)
@@ -133,12 +133,22 @@ def _joins(result: Result) -> bool:
     return result.does != KEPT and result.role in (Role.ACTIVE, Role.BACKUP)
 
 
-def apply(found: Findings, by: By) -> Plan:
-    """Do what the rows say, as of now; all of it or nothing. Raises Refused if a row has a problem by now."""
-    return conflicts.transaction(lambda: _apply(found, by, now()))
+def apply(found: Findings, by: By, *, then: Callable[..., object] = lambda *made: None) -> Plan:
+    """Do what the rows say, as of now; all of it or nothing. Raises Refused if a row has a problem by now.
+
+    `then` is called in the same transaction with the switches of pipelines that went back to work.
+    """
+
+    def work() -> Plan:
+        plan, made = _apply(found, by, now())
+        then(*made)
+        return plan
+
+    return conflicts.transaction(work)
 
 
-def _apply(found: Findings, by: By, at: datetime) -> Plan:
+def _apply(found: Findings, by: By, at: datetime) -> tuple[Plan, list[Switched]]:
+    made: list[Switched] = []
     named = {row.pipeline for row in found.rows}
     pipelines.hold_still(line.pipeline.id for line in pipelines.all_lines() if line.pipeline.name in named)
     plan = check(found)
@@ -150,8 +160,9 @@ def _apply(found: Findings, by: By, at: datetime) -> Plan:
         _write_places(plan, ids, at)
         pipeline_writes.add_destinations([(ids[name], url) for name, url in plan.destinations])
         pipeline_writes.open_new([ids[name] for name in plan.fresh], by.name, at)
-        plan.switched = _fill(plan, ids, by, at)
-    return plan
+        made = _fill(plan, ids, by, at)
+        plan.switched = len(made)
+    return plan, made
 
 
 def _record(plan: Plan, touched: Sequence[str], by: By) -> None:
@@ -188,9 +199,9 @@ def _place(each: Result, ids: dict[str, int], domains: dict[str, int], at: datet
     return ids[each.row.pipeline], domains[each.row.domain], each.role.value, each.position, *why
 
 
-def _fill(plan: Plan, ids: dict[str, int], by: By, at: datetime) -> int:
+def _fill(plan: Plan, ids: dict[str, int], by: By, at: datetime) -> list[Switched]:
     """Pipelines that had no active domain go back to work with their first spare."""
     names = {each.row.pipeline for each in plan.results if each.does == ADDED or _joins(each)} - set(plan.fresh)
     order = Order(reason="a spare was imported", actor=by.name, trigger=Trigger.RETURN, seq=None)
     idle = [line for line in pipelines.lines(ids[name] for name in names) if line.active is None]
-    return sum(roles.fill(line.pipeline.id, order, at) is not None for line in idle)
+    return [made for line in idle if (made := roles.fill(line.pipeline.id, order, at))]

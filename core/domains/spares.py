@@ -41,6 +41,11 @@ def overview(at: datetime | None = None) -> list[Stock]:
     return _stocks(pipelines.all_lines(), at or now())
 
 
+def stock(line: Line) -> Stock:
+    """One pipeline with its spares and its runway."""
+    return _stocks([line], now())[0]
+
+
 def left(pipeline_id: int) -> str:
     """What is left in a pipeline, in one line: how many spares, which is next and how ready, how long they last."""
     [stock] = _stocks(pipelines.lines([pipeline_id]), now())
