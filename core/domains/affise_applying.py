@@ -181,7 +181,9 @@ def _follow(tried: Tried, request: Request) -> Course:
     not_before = now() + tried.hold if tried.hold else None
     course = affise_course.go_on(tried.held, request, not_before=not_before, error=error)
     news = News.SURPRISED if tried.surprises else course.news
-    return replace(course, request=course.request or request, news=news, paused=paused, resumed=resumed)
+    recovered = resumed or (tried.item.waits and tried.ended is not None and tried.hold is None)
+    course = replace(course, request=course.request or request, news=news, paused=paused, resumed=resumed)
+    return replace(course, recovered=recovered)
 
 
 def _note_taken_back(tried: Tried, request: Request) -> None:

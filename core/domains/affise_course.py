@@ -44,10 +44,12 @@ class News(StrEnum):
 class Course:
     """What is to be sent now: an item that is due then, a request to be planned, steps; and what people are told.
 
-    `paused` and `resumed` say that Affise began to refuse our key, or accepts it again.
+    `looked` says that the offers were read, with these mentions of old domains; `paused` and `resumed` say that Affise
+    began to refuse our key, or accepts it again; `recovered` that something succeeded which had failed.
     """
 
     request: Request | None = None
+    held: Claim | None = None
     item: int | None = None
     due_at: datetime | None = None
     plan: UUID | None = None
@@ -56,9 +58,11 @@ class Course:
     news: News | None = None
     tally: Tally | None = None
     error: str | None = None
+    looked: bool = False
     mentions: tuple[Mention, ...] = ()
     paused: bool = False
     resumed: bool = False
+    recovered: bool = False
 
 
 NOTHING = Course()
@@ -94,7 +98,7 @@ def end(held: Claim, request: Request, tally: Tally) -> Course:
     why = None if status is State.DONE else failures(request.id, tally)
     if not steps.finish(held, _ENDS[status], done=tally.done, total=tally.total, error=why):
         return NOTHING
-    return Course(request=fresh, news=News.ENDED, tally=tally, error=why)
+    return Course(request=fresh, held=held, news=News.ENDED, tally=tally, error=why)
 
 
 def _taken_back(held: Claim, request: Request, tally: Tally) -> Course:
@@ -103,7 +107,7 @@ def _taken_back(held: Claim, request: Request, tally: Tally) -> Course:
         rows.move(request.undo_of, State.ROLLED_BACK)
     why = f"rolled back by {request.created_by}: {tally.done} of {tally.total}"
     steps.finish(held, StepState.PARTIAL, total=tally.total, error=why)
-    return Course(request=rows.get(request.id), news=News.ENDED, tally=tally, error=why)
+    return Course(request=rows.get(request.id), held=held, news=News.ENDED, tally=tally, error=why)
 
 
 def renew(held: Claim, request: Request, reason: str) -> Course:

@@ -144,13 +144,17 @@ def _store(found: Looked, held: Claim, changes: Sequence[Change]) -> Course:
     observations.record(found.seen)
     sha256 = platform_plan.fingerprint(changes)
     if request.status is State.APPROVED and sha256 == request.items_sha256:
-        return replace(_apply(request, held), mentions=found.mentions, resumed=resumed)
+        return _seen(found, _apply(request, held), resumed)
     if not rows.planned(request, sha256, at + APPROVAL_LASTS):
         return _overtaken(request, held, resumed)
     items.cancel(request.pipeline_id)
     items.replace(request.id, [_row(change) for change in changes])
-    course = _decide(request, held, len(changes), sha256, at)
-    return replace(course, mentions=found.mentions, resumed=resumed)
+    return _seen(found, _decide(request, held, len(changes), sha256, at), resumed)
+
+
+def _seen(found: Looked, course: Course, resumed: bool) -> Course:
+    recovered = resumed or (found.held is not None and found.held.tries > 0)
+    return replace(course, looked=True, mentions=found.mentions, resumed=resumed, recovered=recovered)
 
 
 def _overtaken(request: Request, held: Claim, resumed: bool) -> Course:
@@ -166,7 +170,7 @@ def _decide(request: Request, held: Claim, count: int, sha256: str, at: datetime
     if not count:
         rows.move(request.id, State.DONE, State.PLANNED)
         steps.finish(held, StepState.DONE)
-        return Course(request=rows.get(request.id), news=News.ENDED, tally=items.tally(request.id))
+        return Course(request=rows.get(request.id), held=held, news=News.ENDED, tally=items.tally(request.id))
     if may_approve_itself(request, count):
         rows.approve(request.id, SYSTEM, sha256, at, State.PLANNED)
         return _apply(request, held)
@@ -219,7 +223,7 @@ def _closed(request: Request, held: Claim, why: str, news: News | None = None) -
     tally = items.tally(request.id)
     state = StepState.PARTIAL if request.undo_of else StepState.FAILED
     steps.finish(held, state, done=tally.done, total=tally.total, error=why)
-    return Course(request=rows.get(request.id), news=news or News.ENDED, tally=tally, error=why)
+    return Course(request=rows.get(request.id), held=held, news=news or News.ENDED, tally=tally, error=why)
 
 
 def _unread(request: Request, held: Claim, error: OutsideError) -> Course:

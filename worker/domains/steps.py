@@ -14,7 +14,7 @@ from models.database import db
 from models.domain_states import Step
 from models.switches import Switched
 from worker.actor import ACTORS, actor
-from worker.domains import metrics
+from worker.domains import approvals, metrics
 from worker.failures import Busy
 
 
@@ -75,5 +75,6 @@ def sweep_unfinished_switches() -> int:
         lost = [*found.steps, *(Due(switch_id, Step.TELEGRAM) for switch_id in found.untold)]
         for due in lost:
             send(due, now())
+        approvals.settle()
     metrics.ages(found.ages)
     return len(lost)
