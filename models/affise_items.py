@@ -113,6 +113,11 @@ select count(*), sum(case when status in ('verified', 'skipped') then 1 else 0 e
     min(case when status = 'failed' and next_attempt_at is not null then attempts end)
 from affise_switch_item where request_id = %s
 """
+_COUNTS = """
+select request_id, count(*), sum(case when status in ('verified', 'skipped') then 1 else 0 end),
+    sum(case when status in ('failed', 'conflict') then 1 else 0 end)
+from affise_switch_item where request_id {in:uuid} group by request_id
+"""
 _NEXT = """
 select id, next_attempt_at from affise_switch_item where request_id = %s and {open}
 order by case when next_attempt_at is null then 0 else 1 end, next_attempt_at, offer_id, field desc, id limit 1
@@ -183,6 +188,14 @@ def tally(request_id: UUID) -> Tally:
     following = fetch(_NEXT, (str(request_id),))
     number, due = following[0] if following else (None, None)
     return Tally(total, done or 0, fresh or 0, waiting or 0, tries or 0, number, instant(due) if due else None)
+
+
+def counts(request_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """By request: how many items there are, how many are done, how many failed."""
+    found = {key: {"items": 0, "done": 0, "failed": 0} for key in request_ids}
+    for key, total, done, failed in bulk.read(_COUNTS, (bulk.among(map(str, request_ids)),)):
+        found[UUID(str(key))] = {"items": int(total), "done": int(done), "failed": int(failed)}
+    return found
 
 
 def cancel(pipeline_id: int) -> int:
