@@ -12,7 +12,8 @@ from models.domain_states import Verdict
 from models.fields import bind, instant
 
 _TARGETS = """
-select l.id, l.name, d.id, d.name, l.expected_cname, s.verdict, s.first_bad_at, s.changed_at
+select l.id, l.name, d.id, d.name, l.expected_cname, l.held_by, s.verdict, s.first_bad_at,
+    s.changed_at
 from pipeline_domain p join tracking_domain d on d.id = p.domain_id
 join tracking_domain_pipeline l on l.id = p.pipeline_id
 left join domain_state s on s.domain_id = d.id and s.source = 'dns' and s.streak > 0
@@ -53,13 +54,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An active domain; `dns` is None if no resolver was asked about it yet."""
+    """An active domain; `held_by` is who holds its pipeline, `dns` None if no resolver was asked about it yet."""
 
     pipeline_id: int
     pipeline: str
     domain_id: int
     domain: str
     expected_cname: str | None
+    held_by: str | None
     dns: Known | None
 
 
@@ -78,10 +80,11 @@ def targets() -> list[Target]:
 
 
 def _target(
-    number: int, pipeline: str, domain_id: int, domain: str, cname: str | None, verdict: Any, bad: Any, since: Any
+    number: int, pipeline: str, domain_id: int, domain: str, cname: str | None, held_by: str | None, verdict: Any,
+    bad: Any, since: Any,
 ) -> Target:  # fmt: skip
     known = None if verdict is None else Known(Verdict(verdict), None if bad is None else instant(bad), instant(since))
-    return Target(int(number), pipeline, int(domain_id), domain, cname, known)
+    return Target(int(number), pipeline, int(domain_id), domain, cname, held_by, known)
 
 
 def pages() -> list[Page]:

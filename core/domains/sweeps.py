@@ -42,7 +42,10 @@ class Wide:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What a sweep came to; `blind_since` is None if it saw something."""
+    """What a sweep came to; `blind_since` is None if it saw something.
+
+    `freed` are pipelines of recovered domains that no brake holds, but perhaps a person.
+    """
 
     source: Source
     asked: int = 0
@@ -50,6 +53,7 @@ class Swept:
     blocks: tuple[Block, ...] = ()
     wide: Wide | None = None
     recovered: tuple[str, ...] = ()
+    freed: tuple[str, ...] = ()
     blind_since: datetime | None = None
 
 
@@ -66,10 +70,13 @@ def settle(
     stored = evidence.store(findings)
     blocks = [_block(one, reason, names) for one in stored if canary_ok and _calls_for_it(one)]
     wide = _wide(names, {names[one.domain_id] for one in findings if one.verdict in evidence.BAD}) if blocks else None
+    recovered = _recovered(stored)
+    better = [target for target in active if target.domain_id in recovered]
     cycles.end(cycle_id, [one.verdict for one in findings], canary_ok=canary_ok, action=_action(canary_ok, wide))
     return Swept(
         source=source, asked=len(findings), verdicts=Counter(one.verdict for one in findings),
-        blocks=() if wide else tuple(blocks), wide=wide, recovered=_recovered(stored, names),
+        blocks=() if wide else tuple(blocks), wide=wide, recovered=tuple(target.domain for target in better),
+        freed=tuple(target.pipeline for target in better if target.held_by != holds.SYSTEM),
         blind_since=None if canary_ok else cycles.blind_since(source),
     )  # fmt: skip
 
@@ -102,8 +109,7 @@ def _wide(names: dict[int, str], bad_now: Collection[str]) -> Wide | None:
     return Wide(tuple(bad), len(names))
 
 
-def _recovered(stored: Sequence[Stored], names: dict[int, str]) -> tuple[str, ...]:
+def _recovered(stored: Sequence[Stored]) -> set[int]:
     """Domains that this source calls safe again, and that no other source calls bad."""
-    better = [one.finding.domain_id for one in stored if one.recovered]
-    bad = rows.still_bad(better) if better else set()
-    return tuple(names[number] for number in better if number not in bad)
+    better = {one.finding.domain_id for one in stored if one.recovered}
+    return better - rows.still_bad(better) if better else better

@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 from config.clock import now
 from config.settings import get_settings
+from core import buttons
+from core.buttons import Action, Wanted
+from core.domains.block_words import EVERYTHING
 from core.domains.sweep_dns import Fault, Remark, Resolutions
 from core.domains.sweep_gsb import Landing, Reputations
 from core.domains.sweeps import Swept, Wide
@@ -16,13 +19,11 @@ from core.domains.switch_text import PROVIDERS
 from models import incidents
 from models.domain_states import Source
 from worker.alerts import Severity, settle, tell, tell_all, well
+from worker.domains.brake_news import BLIND, HELD, UNKNOWN, UNSAFE, open_one
 
 QUIET = timedelta(hours=1)
 """What goes on is noted once within this time, so that a short interval does not flood the chat with edits."""
-ALL = "all"
-BLIND, HELD, LANDING = "checker_blind", "held", "landing_listed"
-RECOVERED = ("unsafe", "unknown")
-"""Kinds of incidents about a single domain that end when it is safe again."""
+LANDING = "landing_listed"
 _WORDS = {Source.GSB: "reputation", Source.DNS: "DNS"}
 _BLIND = {
     "no_provider": "SAFE_BROWSING_PROVIDER is not set",
@@ -82,9 +83,18 @@ def _sight(swept: Swept, why: str) -> None:
 
 def _ends(swept: Swept, who: str) -> None:
     if swept.wide is not None:
-        tell(HELD, ALL, Severity.CRITICAL, **_wide(swept.wide, who))
-    for kind in RECOVERED if swept.recovered else ():
-        well(kind, *swept.recovered)
+        tell(HELD, EVERYTHING, Severity.CRITICAL, **_wide(swept.wide, who), buttons=_release())
+    if swept.recovered:
+        well(UNSAFE, *swept.recovered)
+        well(UNKNOWN, *swept.recovered)
+        well(HELD, *swept.freed)
+
+
+def _release() -> Any:
+    """The message keeps the buttons that it has."""
+    standing = open_one(HELD, EVERYTHING)
+    known = standing.payload.get("buttons") if standing else None
+    return known or [buttons.make([Wanted("Release all", Action.RELEASE_ALL, "")])]
 
 
 def _wide(wide: Wide, who: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import structlog
 from core.domains import sweep_dns, sweep_gsb
 from core.domains.sweep_dns import Asked, Next, Resolutions
 from core.domains.sweep_gsb import Reputations, Seen
-from core.domains.sweeps import Block, Swept
+from core.domains.sweeps import HOLD_REASON, Block, Swept
 from models.conflicts import transaction
 from worker.actor import actor
 from worker.domains import check_news, metrics
@@ -74,6 +74,8 @@ def _ask_again(wanted: Next) -> None:
 def _report(swept: Swept) -> int:
     """Count and log; how many domains were asked about."""
     metrics.checked(swept.source.value, {verdict.value: number for verdict, number in swept.verdicts.items()})
+    if swept.wide is not None:
+        metrics.BRAKES.labels(HOLD_REASON).inc()
     log.info(
         "active_domains_checked", check=swept.source.value, asked=swept.asked, blocks=len(swept.blocks),
         held=swept.wide is not None, blind=swept.blind_since is not None,
