@@ -69,7 +69,7 @@ class Telegram:
         port: Any = announcing.chat_bot(self._settings)
         if heard is not None and port is not None:
             bot_talk.toast(port, heard)
-            bot_talk.reply(port, heard, threading.Event().wait, LONGEST_WAIT)
+            bot_talk.reply(port, bot.finish(heard), threading.Event().wait, LONGEST_WAIT)
 
 
 def _bytes(header: str | None) -> bytes:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
 
 from config.clock import now
-from core.bot.people import Role
 from core.buttons import Action
 from core.domains import holds, pipelines
 from core.domains.persons import AlreadyChanged, By, Refused, record
 from models import incidents, pipeline_writes
 from models.buttons import ButtonRow
-from models.returns import Unsafe
+from models.domain_states import Role
 from worker import alerts
 
 BY_BUTTON = "a button in Telegram"
@@ -25,11 +23,6 @@ class Deed:
 
     said: str
     note: str = ""
-
-
-def needed(action: str) -> Role:
-    """The role that a button asks for; what it confirms may ask for more."""
-    return Role.VIEWER if action == Action.COMMAND else Role.OPERATOR
 
 
 def perform(row: ButtonRow, by: By) -> Deed:
@@ -60,17 +53,31 @@ def hold_all(by: By, reason: str) -> Deed:
 
 def release(name: str, by: By) -> Deed:
     """Let a pipeline, or with "" all of them, switch again; domains that are still bad are decided about at once."""
-    unsafe = holds.release(name, by) if name else holds.release_all(by)
-    _decide_again(unsafe)
+    from worker.domains import persons
+
+    unsafe = persons.release(name, by) if name else persons.release_all(by)
     bad = f"; still suspected: {', '.join(each.domain for each in unsafe[:5])}" if unsafe else ""
-    return Deed(f"{name or 'failover'} is released{bad}", "Released")
+    return Deed(f"{name or 'failover'} is released{bad}")
 
 
-def _decide_again(unsafe: Iterable[Unsafe]) -> None:
-    from worker.domains.blocking import block_active_tracking_domain
+def asks(row: ButtonRow) -> list[str] | None:
+    """The command, as words, that a button stands for if that is one to ask about first."""
+    if row.action == Action.RELEASE_PIPELINE:
+        return ["release", *row.object.split()]
+    return ["release"] if row.action == Action.RELEASE_ALL else None
 
-    for found in unsafe:
-        block_active_tracking_domain.send(domain=found.domain, reason=found.reason.value, evidence_id=found.evidence_id)
+
+def takes_long(row: ButtonRow) -> bool:
+    """Whether a button asks outside systems, so that it is not done in a transaction."""
+    return row.action == Action.ROLLBACK_VOLUUM
+
+
+def perform_at_length(row: ButtonRow, by: By) -> Deed:
+    """Do what such a button says; raises an outcome besides. Done twice, it changes nothing more."""
+    from core.domains import voluum_rollback
+
+    done, wanted = voluum_rollback.roll_back(int(row.object), by)
+    return Deed("", f"Voluum: {done} of {wanted} campaigns rolled back")
 
 
 def _acknowledge(row: ButtonRow, by: By) -> Deed:
@@ -89,14 +96,6 @@ def _hold_all(row: ButtonRow, by: By) -> Deed:
     return hold_all(by, BY_BUTTON)
 
 
-def _release_pipeline(row: ButtonRow, by: By) -> Deed:
-    return release(row.object, by)
-
-
-def _release_all(row: ButtonRow, by: By) -> Deed:
-    return release("", by)
-
-
 def _undo_switch(row: ButtonRow, by: By) -> Deed:
     from core.domains import undo
     from worker.domains.steps import follow
@@ -109,21 +108,21 @@ def _undo_switch(row: ButtonRow, by: By) -> Deed:
 def _approve_affise(row: ButtonRow, by: By) -> Deed:
     from worker.domains import affise_acts
 
-    affise_acts.approve(UUID(row.object), by, row.expected)
+    affise_acts.approve(row.object, by, row.expected)
     return Deed("approved", "Affise approved")
 
 
 def _reject_affise(row: ButtonRow, by: By) -> Deed:
     from worker.domains import affise_acts
 
-    affise_acts.reject(UUID(row.object), by)
+    affise_acts.reject(row.object, by)
     return Deed("rejected", "Affise rejected")
 
 
 def _rollback_affise(row: ButtonRow, by: By) -> Deed:
     from worker.domains import affise_acts
 
-    affise_acts.rollback(UUID(row.object), by)
+    affise_acts.rollback(row.object, by)
     return Deed("rolling back", "Affise rolled back")
 
 
@@ -135,28 +134,33 @@ def _rollback_voluum(row: ButtonRow, by: By) -> Deed:
 
 
 def _accept_proposal(row: ButtonRow, by: By) -> Deed:
-    from core.domains import proposals
+    from worker.domains import persons
 
-    proposals.accept(int(row.object), by)
+    persons.accept_proposal(int(row.object), by)
     return Deed("accepted; the evidence is confirmed first", "Switch accepted")
 
 
 def _ignore_proposal(row: ButtonRow, by: By) -> Deed:
-    from core.domains import proposals
+    from worker.domains import persons
 
-    proposals.ignore(int(row.object), by)
+    persons.ignore_proposal(int(row.object), by)
     return Deed("ignored for 6 h", "Ignored")
 
 
 def _return_to_work(row: ButtonRow, by: By) -> Deed:
+    from worker.domains import persons
+
     domain, _, name = row.object.partition("/")
-    if not pipelines.put_back(name, domain, BY_BUTTON, by):
+    if not persons.put_back(name, domain, BY_BUTTON, by):
         raise AlreadyChanged(f"already changed: {domain} is at work in {name}")
     return Deed(f"{domain} works again", "Returned to work")
 
 
 def _keep_out(row: ButtonRow, by: By) -> Deed:
     domain, _, name = row.object.partition("/")
+    found = pipelines.get(name).place(domain)
+    if found is None or found.role is not Role.PARKED:
+        raise AlreadyChanged(f"already changed: {domain} is {found.role.value if found else 'not'} in {name}")
     record(by, "domain.keep_out", f"domain:{domain}", pipeline=name)
     return Deed(f"{domain} stays out", "Kept out")
 
@@ -171,8 +175,6 @@ _ACTIONS: dict[Action, Callable[[ButtonRow, By], Deed]] = {
     Action.ACK: _acknowledge,
     Action.HOLD_PIPELINE: _hold_pipeline,
     Action.HOLD_ALL: _hold_all,
-    Action.RELEASE_PIPELINE: _release_pipeline,
-    Action.RELEASE_ALL: _release_all,
     Action.UNDO_SWITCH: _undo_switch,
     Action.APPROVE_AFFISE: _approve_affise,
     Action.REJECT_AFFISE: _reject_affise,

@@ -54,9 +54,9 @@ def act(command: Command, by: By) -> Page:
 def ask(command: Command, person: Linked) -> Page:
     """The question before a command that does harm by mistake; only whoever asked may answer, for five minutes."""
     question, words, expected = _QUESTIONS[command.verb](command)
-    order = orjson.dumps([command.verb, *words]).decode()
+    text = orjson.dumps([command.verb, *words]).decode()
     whom = (person.telegram_id,)
-    yes = Wanted(f"Yes, {command.verb}", Action.COMMAND, order, expected, SURE_HOURS, whom)
+    yes = Wanted(f"Yes, {command.verb}", Action.COMMAND, text, expected, SURE_HOURS, whom)
     no = Wanted("No", Action.COMMAND, orjson.dumps(["no"]).decode(), "", SURE_HOURS, whom)
     return Page(f"Sure? {shown(question)}", (tuple(make([yes, no])),))
 
@@ -183,11 +183,10 @@ _QUESTIONS: dict[str, Callable[[Command], _Question]] = {
 
 
 def _switch(words: list[str], expected: str, by: By) -> Deed:
-    from worker.domains.steps import follow
+    from worker.domains import persons
 
     name, target = words
-    made = pipelines.switch(name, by, BY_COMMAND, to=target, seq=int(expected))
-    follow(made)
+    made = persons.switch(name, by, BY_COMMAND, to=target, seq=int(expected))
     return Deed(f"{name} is on {made.to}, switch #{made.seq}")
 
 

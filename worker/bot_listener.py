@@ -93,7 +93,7 @@ class Listener(threading.Thread):
                 break
             if heard := bot.handle(update):
                 bot_talk.toast(self._bot, heard)
-                answers.append(heard)
+                answers.append(bot.finish(heard))
             self._after = updates.number_of(update) or self._after
         self._reply(answers)
 
