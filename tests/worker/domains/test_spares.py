@@ -1,0 +1,252 @@
+"""Spares are checked like active domains: on both engines, against a sandbox that plays every source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from core.domains import holds
+from models.database import disconnect, execute, fetch
+from models.domain_states import Reason
+from sandbox.server import Sandbox
+from tests.conftest import SettingsEnv
+from tests.core.domains import yard
+from tests.core.domains.plain_model import Died
+from tests.core.domains.yard import pipeline, read, roles
+from tests.worker.domains.field import HOUR, MINUTE, SECOND, incidents, sent, watched
+from worker import alerts
+from worker.domains.spares import check_spare_tracking_domains as sweep
+
+A, B, C = (f"{name}.sandbox.test" for name in "abc")
+Shift = Callable[[timedelta], None]
+
+
+@pytest.fixture(scope="module")
+def _sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(_sandbox: Sandbox) -> Sandbox:
+    _sandbox.reset()
+    return _sandbox
+
+
+@pytest.fixture
+def shift(
+    database: Any, sandbox: Sandbox, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Shift]:
+    with watched(sandbox, settings_env, monkeypatch, tmp_path) as moving:
+        yield moving
+
+
+def verdicts(name: str) -> dict[str, str]:
+    """The latest verdict of each source about a domain."""
+    number = yard.domain(name).id
+    return dict(fetch("select source, verdict from domain_state where domain_id = %s", (number,)))
+
+
+def test_clean_spares_pass_every_gate_and_nothing_else_happens(shift: Shift) -> None:
+    pipeline("P", A, B, C)
+    assert sweep() == 0
+    assert verdicts(B) == {"gsb": "safe", "dns": "safe", "tls": "safe", "http": "safe", "rdap": "safe"}
+    assert set(verdicts(A)) == {"tls", "http", "rdap"}
+    assert read().next_domain == B
+    assert (roles(), len(yard.switches())) == ({A: "active", B: "backup", C: "backup"}, 1)
+    assert fetch("select count(*) from alert")[0][0] == 0
+
+
+def test_a24_a_spare_that_turns_unsafe_is_blocked_without_a_switch_once_a_second_answer_confirms_it(
+    shift: Shift, sandbox: Sandbox
+) -> None:
+    pipeline("P", A, B, C)
+    sandbox.host(B, listed=["SOCIAL_ENGINEERING"])
+    assert sweep() == 0
+    assert (roles()[B], verdicts(B)["gsb"], sent(sweep.actor_name)) == ("backup", "suspect", [{}])
+    shift(29 * SECOND)
+    assert sweep() == 0
+    shift(SECOND)
+    assert [sweep(), sweep()] == [1, 0]
+    assert (roles(), read().next_domain, len(yard.switches())) == ({A: "active", B: "blocked", C: "backup"}, C, 1)
+    assert read().blocked_domains == [B]
+    assert incidents("spare_lost") == [(B, "warning", 1)]
+    [(reason, evidence)] = fetch("select block_reason, block_evidence_id from pipeline_domain where role = 'blocked'")
+    assert (reason, evidence is not None) == (Reason.GSB_UNSAFE, True)
+
+
+def test_a_listing_that_is_not_confirmed_costs_a_spare_nothing(shift: Shift, sandbox: Sandbox) -> None:
+    pipeline("P", A, B)
+    sandbox.host(B, listed=["MALWARE"])
+    sweep()
+    sandbox.host(B, listed=[])
+    shift(30 * SECOND)
+    assert (sweep(), roles()[B], verdicts(B)["gsb"]) == (0, "backup", "safe")
+
+
+def test_a_spare_that_does_not_resolve_is_blocked_after_two_rounds(shift: Shift, sandbox: Sandbox) -> None:
+    pipeline("P", A, B, C)
+    sandbox.host(B, dns="nx")
+    assert (sweep(), verdicts(B)["dns"]) == (0, "suspect")
+    shift(59 * SECOND)
+    assert sweep() == 0
+    shift(SECOND)
+    assert (sweep(), roles()[B], len(yard.switches())) == (1, "blocked", 1)
+
+
+@pytest.mark.parametrize("lie", ["reputation", "resolvers"])
+def test_no_spare_is_lost_while_we_are_lied_to(shift: Shift, sandbox: Sandbox, lie: str) -> None:
+    pipeline("P", A, B, C)
+    if lie == "reputation":
+        sandbox.edit("gsb", "settings", unsafe_percent=100)
+    else:
+        for name in (B, C, "canary-ok.sandbox.test", "canary-two.sandbox.test"):
+            sandbox.host(name, dns="nx")
+    for _ in range(3):
+        assert sweep() == 0
+        shift(2 * MINUTE)
+    assert roles() == {A: "active", B: "backup", C: "backup"}
+
+
+def test_gates_that_fail_are_stored_so_that_the_next_domain_is_another(shift: Shift) -> None:
+    expired = "tlsexpired.sandbox.test"
+    pipeline("P", A, expired, B)
+    assert sweep() == 0
+    assert (verdicts(expired)["tls"], read().next_domain, roles()[expired]) == ("unsafe", B, "backup")
+
+
+def test_a_spare_that_leads_elsewhere_is_passed_over_and_not_blocked(shift: Shift) -> None:
+    pipeline("P", A, B)
+    execute("update tracking_domain_pipeline set expected_cname = 'elsewhere.example'")
+    for _ in range(3):
+        assert sweep() == 0
+        shift(2 * MINUTE)
+    assert (verdicts(B)["dns"], read().next_domain, roles()[B]) == ("unsafe", None, "backup")
+
+
+def test_a_hold_at_the_registry_is_told_at_once_and_asked_about_once_a_day(shift: Shift, sandbox: Sandbox) -> None:
+    used, spare = "a.hold.test", "b.hold.test"
+    for name in (used, spare):
+        sandbox.host(name, dns="ok")
+    pipeline("P", used, spare)
+    for _ in range(2):
+        sweep()
+        shift(6 * MINUTE)
+    assert incidents("registrar_hold") == [(used, "critical", 1), (spare, "warning", 1)]
+    assert (read().next_domain, [row["path"] for row in sandbox.journal("rdap")].count("/domain/hold.test")) == (
+        None,
+        1,
+    )
+
+
+def test_an_end_is_warned_of_once_per_threshold_until_it_is_renewed(shift: Shift, sandbox: Sandbox) -> None:
+    short = "tls3d.sandbox.test"
+    pipeline("P", A, short)
+    sweep()
+    assert (sweep(), incidents("expiry")) == (0, [(f"{short}:certificate:7", "warning", 1)])
+    shift(6 * MINUTE)
+    for _ in range(2):
+        sweep()
+    assert incidents("expiry") == [(f"{short}:certificate:3", "warning", 1), (f"{short}:certificate:7", "warning", 1)]
+    sandbox.host(short, tls="valid")
+    shift(HOUR)
+    sweep()
+    assert incidents("expiry") == []
+
+
+def test_an_active_domain_with_a_refused_certificate_is_told_and_blocked_only_where_that_is_wanted(
+    shift: Shift,
+) -> None:
+    wrong = "tlswrong.sandbox.test"
+    pipeline("P", wrong, B)
+    sweep()
+    assert (incidents("tls_invalid"), sent("block_active_tracking_domain")) == ([(wrong, "critical", 1)], [])
+    execute("update tracking_domain_pipeline set block_on_tls = %s", (True,))
+    shift(HOUR)
+    sweep()
+    [call] = sent("block_active_tracking_domain")
+    assert (call["domain"], call["reason"], call["evidence_id"] is not None) == (wrong, "TLS_INVALID", True)
+    assert roles()[wrong] == "active"
+
+
+def test_an_active_domain_without_a_page_is_told_after_the_second_look(shift: Shift) -> None:
+    silent = "http503.sandbox.test"
+    pipeline("P", silent, B)
+    sweep()
+    assert incidents("http_down") == []
+    shift(MINUTE)
+    sweep()
+    assert incidents("http_down") == [(silent, "critical", 1)]
+
+
+def test_an_exhausted_pipeline_takes_the_spare_that_became_fit_unless_it_is_held(
+    shift: Shift, sandbox: Sandbox
+) -> None:
+    spare = "tlsexpired.sandbox.test"
+    pipeline("P", A, spare, with_update_voluum=True)
+    sweep()
+    assert read().block_active_domain("MANUAL")
+    assert (read().active_domain, str(read().status)) == (None, "exhausted")
+    sandbox.host(spare, tls="valid")
+    shift(HOUR)
+    holds.hold_all("a partner asked", yard.ANNA)
+    sweep()
+    assert read().active_domain is None
+    holds.release_all(yard.ANNA)
+    for _ in range(2):
+        sweep()
+    last = yard.switches()[-1]
+    assert (read().active_domain, str(last.trigger), last.seq) == (spare, "return", 3)
+    assert sent("update_voluum_campaigns") == sent("announce_pipeline_switch") == [{"switch_id": last.id}]
+
+
+def test_pipelines_that_are_off_are_not_looked_at(shift: Shift, sandbox: Sandbox) -> None:
+    pipeline("P", A, B)
+    execute("update tracking_domain_pipeline set enabled = %s", (False,))
+    assert (sweep(), sandbox.journal("gsb"), sandbox.journal("dns")) == (0, [], [])
+
+
+def test_a_death_before_the_commit_leaves_nothing_and_the_next_run_does_it_all(
+    shift: Shift, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline("P", A, B, C)
+    sandbox.host(B, listed=["MALWARE"])
+    sweep()
+    shift(30 * SECOND)
+    before = yard.everything()
+
+    def die(*_: Any) -> None:
+        raise Died
+
+    with monkeypatch.context() as once:
+        once.setattr(alerts, "tell_all", die)
+        with pytest.raises(Died):
+            sweep()
+    assert (yard.everything(), incidents("spare_lost")) == (before, [])
+    assert (sweep(), roles()[B], incidents("spare_lost")) == (1, "blocked", [(B, "warning", 1)])
+
+
+def test_two_sweeps_at_once_lose_a_spare_once(shift: Shift, sandbox: Sandbox) -> None:
+    pipeline("P", A, B, C)
+    sandbox.host(B, listed=["MALWARE"])
+    sweep()
+    shift(30 * SECOND)
+    lost: list[int] = []
+
+    def run() -> None:
+        try:
+            lost.append(sweep())
+        finally:
+            disconnect()
+
+    threads = [Thread(target=run) for _ in range(2)]
+    for step in (Thread.start, Thread.join):
+        for thread in threads:
+            step(thread)
+    assert (sorted(lost), roles()[B], len(yard.switches())) == ([0, 1], "blocked", 1)
+    assert incidents("spare_lost") == [(B, "warning", 1)]
