@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 import structlog
@@ -14,6 +14,7 @@ from core.domains.rechecks import Due
 from core.domains.spare_checks import Lost, Outcome
 from integrations.errors import Unavailable
 from models import pipelines, returns, spares
+from models.answers import Finding
 from models.conflicts import transaction
 from models.domain_states import Reason, Role
 from models.roles import Unblocked
@@ -21,6 +22,7 @@ from models.spares import Watched
 from worker import alerts
 from worker.actor import actor
 from worker.alerts import Severity
+from worker.domains import metrics
 from worker.domains.blocking import block_active_tracking_domain
 from worker.domains.steps import follow
 
@@ -30,8 +32,10 @@ log = structlog.get_logger(__name__)
 @actor
 def check_spare_tracking_domains() -> int:
     """Check spares as strictly as active domains, pages hourly, registrations daily; drop bad spares, warn in time."""
-    looked = spare_checks.look()
+    with metrics.CHECK_SECONDS.labels("spares").time():
+        looked = spare_checks.look()
     outcome = transaction(lambda: _done(spare_checks.note(looked)))
+    _count("spares", looked.findings)
     log.info("spares_checked", answers=len(looked.findings), lost=len(outcome.lost), filled=len(outcome.filled))
     return len(outcome.lost)
 
@@ -39,8 +43,10 @@ def check_spare_tracking_domains() -> int:
 @actor
 def check_blocked_tracking_domains() -> int:
     """Look at every blocked domain once more and let those return that were clean for long enough."""
-    looked = rechecks.look()
+    with metrics.CHECK_SECONDS.labels("blocked").time():
+        looked = rechecks.look()
     due = transaction(lambda: _sent(rechecks.note(looked)))
+    _count("blocked", looked.findings)
     log.info("blocked_checked", clean=len(looked.clean), bad=len(looked.dirty), due=len(due.unblock))
     return len(due.unblock)
 
@@ -54,6 +60,10 @@ def unblock_blocked_tracking_domain(domain: str) -> None:
     log.info("domain_unblocked" if freed else "domain_not_unblocked", domain=name, pipelines=len(freed))
     if rechecks.unknown(looked):
         raise Unavailable("nobody could tell whether the domain is clean", sent=True)
+
+
+def _count(check: str, findings: Iterable[Finding]) -> None:
+    metrics.checked(check, Counter(one.verdict.value for one in findings))
 
 
 def _done(outcome: Outcome) -> Outcome:
