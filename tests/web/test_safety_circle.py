@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from dramatiq.brokers.stub import StubBroker
+from falcon.testing import TestClient
 
 from core.domains import blocking, safety
 from core.domains.blocking import Call
@@ -15,8 +16,9 @@ from core.domains.brakes import Switch
 from models.database import fetch
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
-from tests.core.domains.opinions import blocks, opened, sent, statuses
+from tests.core.domains.opinions import blocks, opened, sent, statuses, words
 from tests.core.domains.yard import pipeline
+from tests.web.answering import post
 from web.app import make_app
 from web.serve import load_web, make_embedded_server
 from worker import actor as actors
@@ -99,11 +101,6 @@ def test_the_web_process_of_production_can_have_messages_follow(
     monkeypatch.setattr("web.serve._prepare", lambda role: settings)
     app = load_web()
     pipeline("P", "a.example", "b.example")
-    from falcon.testing import TestClient
-
-    from tests.core.domains.opinions import words
-    from tests.web.test_safety import post
-
     request = opened()
     body = words(request)
     assert post(TestClient(app), request.id, body).status_code == 202

@@ -15,9 +15,8 @@ from config.clock import now
 from core.domains import safety_signatures
 from models.safety import Request
 from tests.conftest import SettingsEnv
-from tests.core.domains.opinions import KID, SECRET, SECRETS, blocks, opened, signed, words
-from tests.core.domains.yard import pipeline
-from tests.web.test_safety import post
+from tests.core.domains.opinions import KID, SECRET, SECRETS, blocks, signed, words
+from tests.web.answering import post
 from web.app import make_app
 
 
@@ -36,36 +35,31 @@ FINE = {200, 202, 409, 422}
 
 
 @pytest.fixture
-def client(sqlite_database: Any, stub_broker: StubBroker, settings_env: SettingsEnv) -> TestClient:
+def callbacks(sqlite_database: Any, stub_broker: StubBroker, settings_env: SettingsEnv) -> TestClient:
+    """On one engine, for the sake of time."""
     return TestClient(make_app(settings_env(SAFETY_CALLBACK_SECRETS=SECRETS)))
-
-
-@pytest.fixture
-def request_(client: TestClient) -> Request:
-    pipeline("P", "a.example", "b.example")
-    return opened()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(field=FIELDS, value=JSON, more=some.dictionaries(some.text(max_size=8), JSON, max_size=3), header=some.text())
 def test_an_answer_with_a_field_of_chance_never_fails_us_and_blocks_nothing(
-    client: TestClient, request_: Request, stub_broker: StubBroker, field: str, value: Any, more: Any, header: str
+    callbacks: TestClient, asked: Request, stub_broker: StubBroker, field: str, value: Any, more: Any, header: str
 ) -> None:
     # a name and an instant of chance may be true ones
     verdict = "safe" if field in ("checker", "observed_at") else "unsafe"
-    body = _encoded({**more, **json.loads(words(request_, verdict)), field: value})
-    assert post(client, request_.id, body).status_code in (FINE if verdict == "safe" else {422})
+    body = _encoded({**more, **json.loads(words(asked, verdict)), field: value})
+    assert post(callbacks, asked.id, body).status_code in (FINE if verdict == "safe" else {422})
     forged = {"X-Signature": "".join(filter(str.isprintable, header.encode("ascii", "ignore").decode()))}
-    assert post(client, request_.id, words(request_), forged).status_code == 401
+    assert post(callbacks, asked.id, words(asked), forged).status_code == 401
     assert blocks(stub_broker) == []
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=some.binary(max_size=300) | JSON.map(_encoded))
 def test_bytes_of_chance_that_are_signed_never_fail_us_and_block_nothing(
-    client: TestClient, request_: Request, stub_broker: StubBroker, body: bytes
+    callbacks: TestClient, asked: Request, stub_broker: StubBroker, body: bytes
 ) -> None:
-    assert post(client, request_.id, body, signed(body)).status_code == 422
+    assert post(callbacks, asked.id, body, signed(body)).status_code == 422
     assert blocks(stub_broker) == []
 
 
@@ -75,8 +69,8 @@ def test_the_vector_of_the_contract_is_what_we_compute() -> None:
     assert safety_signatures.sign("sandbox-secret", 1795200000, body) == expected
 
 
-def test_no_flipped_bit_of_body_or_header_is_taken_for_genuine(request_: Request) -> None:
-    at, body = now(), words(request_)
+def test_no_flipped_bit_of_body_or_header_is_taken_for_genuine(asked: Request) -> None:
+    at, body = now(), words(asked)
     header = signed(body, at=at)["X-Signature"]
     known = {KID: SECRET}
     assert safety_signatures.genuine(header, body, known, at)
