@@ -187,13 +187,15 @@ def _adload(settings: Settings) -> Iterator[Finding]:
 def _platforms(settings: Settings) -> Iterator[Finding]:
     from integrations.affise import Affise
     from integrations.errors import OutsideError
+    from integrations.search_console import SearchConsole
     from integrations.voluum import Voluum
 
-    for area, platform in (("voluum", Voluum.from_settings(settings)), ("affise", Affise.from_settings(settings))):
+    for area, kind in (("voluum", Voluum), ("affise", Affise), ("gsc", SearchConsole)):
         try:
+            platform = kind.from_settings(settings)
             if platform is not None:
                 yield ok(area, platform.probe())
-        except OutsideError as error:
+        except (OutsideError, ValueError) as error:
             yield bad(area, str(error), f"check the {area.upper()} settings, and that this host may reach it")
 
 

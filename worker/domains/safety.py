@@ -15,6 +15,7 @@ from models.conflicts import transaction
 from models.domain_states import Reason
 from worker.actor import actor
 from worker.alerts import Severity, tell, well
+from worker.domains import metrics
 from worker.domains.blocking import block_active_tracking_domain
 from worker.failures import BadMessage, Busy
 
@@ -75,7 +76,10 @@ def _acted(take_it: Callable[[], Taken]) -> Taken:
             _tell_contradiction(taken)
         return taken
 
-    return transaction(work)
+    taken = transaction(work)
+    if taken.result is Result.ACCEPTED and taken.verdict is not None:
+        metrics.checked("gsc", {taken.verdict.value: 1})
+    return taken
 
 
 def _block(taken: Taken) -> None:
