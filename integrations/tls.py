@@ -62,6 +62,7 @@ class Tls:
     ca_bundle: str | None = None
     connect: float = CONNECT_SECONDS
     read: float = READ_SECONDS
+    _trust: ssl.SSLContext | None = field(init=False, default=None, repr=False)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Tls:
@@ -76,7 +77,7 @@ class Tls:
     @contextmanager
     def opened(self, host: str, addresses: Sequence[str]) -> Iterator[tuple[ssl.SSLSocket | None, TlsFacts]]:
         """The facts, and the connection they were found on when the certificate is valid."""
-        context = ssl.create_default_context(cafile=self.ca_bundle)
+        context = self._trusted()
         try:
             plain, address = self._connected(addresses)
         except OSError as error:
@@ -91,6 +92,12 @@ class Tls:
         else:
             with secured:
                 yield secured, TlsFacts(TlsState.VALID, _not_after(secured), address)
+
+    def _trusted(self) -> ssl.SSLContext:
+        """Reading the authorities takes longer than a handshake, so one reading serves many hosts."""
+        if self._trust is None:
+            self._trust = ssl.create_default_context(cafile=self.ca_bundle)
+        return self._trust
 
     def _connected(self, addresses: Sequence[str]) -> tuple[socket.socket, str]:
         """A connection to the first address that takes one; all share the time."""
