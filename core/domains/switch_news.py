@@ -51,16 +51,17 @@ def note(switched: Made) -> list[int]:
     switch_news.hold_still(switched.id)
     incident = alert_edits.latest(kind_of(switched), key_of(switched.pipeline_id, switched.seq))
     if incident is None:
-        _raise(switched)
-        return []
+        return _raise(switched)
     words = _words(switched) | {"buttons": _kept(incident, switched)}
     return alert_edits.rewrite(incident.id, words) if incident.open and words != incident.payload else []
 
 
-def _raise(switched: Made) -> None:
+def _raise(switched: Made) -> list[int]:
+    """A storm speaks for it with a message that many ask for, so that is left to whoever announces storms."""
     severity = Severity.WARNING if switched.to else Severity.CRITICAL
     words = _words(switched) | {"buttons": [buttons.make(_wanted(switched))]}
-    alerts.raise_alert(kind_of(switched), key_of(switched.pipeline_id, switched.seq), severity, words)
+    ids = alerts.raise_alert(kind_of(switched), key_of(switched.pipeline_id, switched.seq), severity, words)
+    return ids if _incident(switched).group_id else []
 
 
 def _wanted(switched: Made) -> list[Wanted]:
@@ -98,12 +99,17 @@ def _words(switched: Made) -> dict[str, Any]:
 def tell(switched: Made, claim: Claim) -> Told:
     """Bring the message out and finish the step; raises an outcome, or NotYet. No transaction may be open."""
     incident = _incident(switched)
-    result = announcing.announce(incident.id)
+    result = Told.DONE if _told_in_storm(incident) else announcing.announce(incident.id)
     if result is Told.TAKEN:
         raise NotYet
     message = None if result is Told.NO_BOT else _message(_incident(switched))
     transaction(lambda: _finish(claim, message))
     return result
+
+
+def _told_in_storm(incident: Incident) -> bool:
+    storm = incidents.find(incident.group_id) if incident.group_id else None
+    return storm is not None and storm.announced_at is not None
 
 
 def unfinished() -> list[int]:
