@@ -49,8 +49,7 @@ class Item:
 
 OPEN = (ChangeState.PLANNED, ChangeState.APPLYING, ChangeState.APPLIED)
 PROVED = (ChangeState.VERIFIED, ChangeState.SKIPPED)
-REFUSED = (ChangeState.FAILED, ChangeState.CONFLICT)
-_GONE = (ChangeState.SUPERSEDED, ChangeState.ROLLED_BACK)
+REFUSED = (ChangeState.FAILED, ChangeState.CONFLICT, ChangeState.ROLLED_BACK)
 
 _PLANS = bulk.Rows("object_type text, object_id text, field text, before text, after text, whole json, updated_at text")
 # one that is under way, or was proved before somebody changed it back, is planned anew; a refused one stays refused
@@ -122,7 +121,9 @@ def settle(item: Item, state: ChangeState, at: datetime, error: str | None = Non
 def tally(switch_id: int, platform: str) -> tuple[int, int]:
     """How many changes of a switch are proved, of how many."""
     counts = {ChangeState(state): int(count) for state, count in fetch(_COUNTS, (switch_id, platform))}
-    return sum(counts.get(state, 0) for state in PROVED), sum(n for state, n in counts.items() if state not in _GONE)
+    return sum(counts.get(state, 0) for state in PROVED), sum(
+        n for state, n in counts.items() if state is not ChangeState.SUPERSEDED
+    )
 
 
 def _from(state: ChangeState) -> list[StrEnum]:

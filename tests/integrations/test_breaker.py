@@ -131,3 +131,13 @@ def test_the_refusal_says_how_long_to_wait(clock: SetClock) -> None:
     with pytest.raises(Unavailable) as caught, breaker.guard():
         pass
     assert (caught.value.retry_after, caught.value.sent) == (20.0, False)
+
+
+def test_the_longest_pause_of_a_service_may_be_shorter(clock: SetClock) -> None:
+    breaker = Breaker("x", clock=clock, longest_pause=30.0)
+    for _ in range(5):
+        run(breaker, Unavailable())
+    for _ in range(4):
+        clock.now += 30
+        assert run(breaker, Unavailable())
+        assert not run(breaker)
