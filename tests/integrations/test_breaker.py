@@ -138,6 +138,6 @@ def test_the_longest_pause_of_a_service_may_be_shorter(clock: SetClock) -> None:
     for _ in range(5):
         run(breaker, Unavailable())
     for _ in range(4):
-        clock.now += 30
+        clock.advance(30)
         assert run(breaker, Unavailable())
         assert not run(breaker)
