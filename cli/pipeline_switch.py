@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import sleep
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -89,7 +89,7 @@ def _watched(switch_id: int, name: str) -> list[Course]:
     with _shown() as show:
         show(steps := _course(switch_id))
         while not all(step.ended for step in steps) and monotonic() < ends_at:
-            time.sleep(PAUSE)
+            sleep(PAUSE)
             show(steps := _course(switch_id))
     if late := [step.step for step in steps if not step.ended]:
         say(f"still under way: {', '.join(late)}; signalbox pipelines show {name}")

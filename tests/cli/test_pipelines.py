@@ -7,10 +7,24 @@ from pathlib import Path
 import pytest
 
 from models import audit
+from models.database import execute, is_postgres
 from models.domain_states import Verdict
 from models.domains import DomainSwitch, TrackingDomainPipeline
 from tests.cli.conftest import Cli
+from tests.conftest import SettingsEnv
 from tests.core.domains.yard import answer, pipeline, read
+from tests.worker.domains.field import NOWHERE, sent
+from worker import actor as actors
+
+
+@pytest.fixture
+def cli(cli: Cli, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Messages stay as rows, because nobody takes them."""
+    monkeypatch.setattr(actors, "_current", [])
+    if is_postgres():
+        settings_env(RABBITMQ_URL=NOWHERE)
+    return cli
+
 
 ADD = ("pipelines", "add", "DE", "--domain", "C1.example", "--domain", "c2.example")
 
@@ -19,7 +33,8 @@ def test_a_pipeline_is_created_listed_and_shown(cli: Cli) -> None:
     made = cli.json(*ADD, "--mode", "suggest", "--with-update-voluum", "--return-to-work")
     assert (made["schema"], made["active"], made["mode"]) == ("signalbox.pipelines.add/1", "c1.example", "suggest")
     [row] = cli.json("pipelines", "list")["items"]
-    assert row["spares"] == [{"domain": "c2.example", "ready": "unproven"}]
+    assert [(each["domain"], each["ready"]) for each in row["spares"]] == [("c2.example", "unproven")]
+    assert (0 < row["spares"][0]["readiness"] < 100, row["runway"]) == (True, "0 spares, not enough history")
     shown = cli.json("pipelines", "show", "DE")
     assert [(each["domain"], each["role"]) for each in shown["domains"]] == [
         ("c1.example", "active"), ("c2.example", "backup"),
@@ -71,7 +86,10 @@ def test_a_pipeline_and_all_are_held_and_released(cli: Cli) -> None:
     assert cli("pipelines", "hold", "--all", "--reason", "resolver") == 0
     assert cli.json("pipelines", "show", "P")["hold_on_all"]["reason"] == "resolver"
     answer("a.example", Verdict.UNSAFE)
-    assert (cli("pipelines", "release", "--all", "--yes"), "still unsafe: a.example of P" in cli.err) == (0, True)
+    assert (cli("pipelines", "release", "--all", "--yes"), "a.example of P (GSB_UNSAFE)" in cli.err) == (0, True)
+    assert sent("block_active_tracking_domain") == [
+        {"domain": "a.example", "reason": "GSB_UNSAFE", "evidence_id": None},
+    ]  # fmt: skip
     assert cli("pipelines", "mode", "P", "watch") == 0
 
 
@@ -80,9 +98,47 @@ def test_a_switch_is_shown_first_and_made_when_confirmed(cli: Cli) -> None:
     words = ("pipelines", "switch", "P", "--reason", "slow", "--block")
     assert cli.json(*words, "--dry-run")["to"] == "b.example"
     assert read().active_domain == "a.example"
-    done = cli.json(*words, "--yes")
+    done = cli.json(*words, "--yes", "--no-wait")
     assert (done["from"], done["to"], done["switch"], done["switched"]) == ("a.example", "b.example", 2, True)
-    assert read().blocked_domains == ["a.example"]
+    assert (read().blocked_domains, done["steps"]) == (["a.example"], {"telegram": "pending"})
+    assert [message["switch_id"] for message in sent("announce_pipeline_switch")] == [DomainSwitch.get(seq=2).id]
+
+
+def test_the_steps_of_a_switch_are_shown_until_they_have_ended(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline(with_update_voluum=True)
+    words = iter([("running", 1), ("running", 1), ("done", 12)])
+
+    def work(_: float) -> None:
+        state, done = next(words)
+        execute(
+            "update switch_step set state = %s, items_done = %s, items_total = 12 where step = 'voluum'", (state, done)
+        )
+        execute("update switch_step set state = 'done' where step = 'telegram'")
+
+    monkeypatch.setattr("cli.pipeline_switch.sleep", work)
+    assert cli("pipelines", "switch", "P", "--reason", "slow", "--yes") == 0
+    assert cli.err.splitlines()[1:] == [
+        "telegram: pending", "voluum: pending", "telegram: done", "voluum: running 1/12", "voluum: done 12/12",
+    ]  # fmt: skip
+
+
+def test_steps_that_take_too_long_are_named_and_go_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline()
+    monkeypatch.setattr("cli.pipeline_switch.LONGEST_WAIT", 0.0)
+    assert cli("pipelines", "switch", "P", "--reason", "slow", "--yes") == 0
+    assert "still under way: telegram; signalbox pipelines show P" in cli.err
+
+
+def test_a_spare_for_an_exhausted_pipeline_starts_the_steps_however_it_comes(cli: Cli, tmp_path: Path) -> None:
+    for name, domain in (("P", "a.example"), ("Q", "x.example")):
+        assert pipeline(name, domain).block_active_domain("MANUAL")
+    file = tmp_path / "in.csv"
+    file.write_text("pipeline,domain,role\nQ,y.example,backup\n")
+    assert cli("pipelines", "add", "P", "--update", "--domain", "b.example") == 0
+    assert cli("pipelines", "import", str(file), "--apply") == 0
+    assert (read("P").active_domain, read("Q").active_domain) == ("b.example", "y.example")
+    made = [row.id for row in DomainSwitch.select().where(DomainSwitch.seq == 3).order_by(DomainSwitch.id)]
+    assert [message["switch_id"] for message in sent("announce_pipeline_switch")] == made
 
 
 def test_a_file_is_checked_then_applied_and_written_again(cli: Cli, tmp_path: Path) -> None:
