@@ -147,11 +147,13 @@ def _unblocked(name: str, reason: str, force: bool) -> list[Unblocked]:
     from cli.pipeline_words import acting
     from core.domains import pipelines
     from models.database import db
+    from worker.domains.spares import settle
     from worker.domains.steps import follow
 
     with db.atomic():
         freed = pipelines.unblock(name, reason, acting(), force=force)
         follow(*(one.switch for one in freed if one.switch))
+        settle()
     return freed
 
 

@@ -46,6 +46,13 @@ update pipeline_domain set role = 'blocked', role_since = %s, block_reason = %s,
     blocked_at = %s, clean_count = 0, last_clean_at = null
 where pipeline_id = %s and domain_id = %s and role = 'backup'
 """
+_LOST = bulk.Rows("pipeline_id int, domain_id int, reason text, evidence_id int")
+_OUT_TOGETHER = """
+update pipeline_domain set role = 'blocked', role_since = {instant}, block_reason = v.reason,
+    block_evidence_id = v.evidence_id, blocked_at = {instant}, clean_count = 0, last_clean_at = null
+from {rows} where pipeline_domain.pipeline_id = v.pipeline_id and pipeline_domain.domain_id = v.domain_id
+    and pipeline_domain.role = 'backup' returning pipeline_domain.domain_id
+"""
 _ELSEWHERE = """
 select d.name, l.name, p.role from pipeline_domain p
 join tracking_domain d on d.id = p.domain_id join tracking_domain_pipeline l on l.id = p.pipeline_id
@@ -121,6 +128,11 @@ def block_spare(
         return False
     values = (bind(at), reason, evidence_id, bind(at), pipeline_id, found.domain_id)
     return execute(_OUT, values) == 1
+
+
+def block_spares(rows: Sequence[tuple[int, int, str, int | None]], at: datetime) -> set[int]:
+    """Block (pipeline, domain, reason, evidence) without a switch, the pipelines held still; domains that were spares."""
+    return {int(domain_id) for (domain_id,) in _LOST.fetch(_OUT_TOGETHER, rows, before=(bind(at), bind(at)))}
 
 
 def fill(pipeline_id: int, order: Order, at: datetime) -> Switched | None:

@@ -16,6 +16,7 @@ from models import evidence, pipeline_writes, pipelines, roles, spares
 from models.answers import BAD, Finding
 from models.domain_states import Reason, Role, Source, Trigger, Verdict
 from models.evidence import Stored
+from models.pipelines import Line
 from models.spares import Known, Watched
 from models.switches import Order, Switched
 
@@ -186,13 +187,22 @@ def _is_lost(by_id: Mapping[int, Watched], stored: Stored) -> bool:
 
 
 def _block(bad: Sequence[tuple[Watched, Stored]]) -> list[Lost]:
-    lines = pipelines.hold_still({spare.pipeline_id for spare, _ in bad if spare.pipeline_id}) if bad else {}
-    lost = []
-    for spare, stored in bad:
-        line, reason = lines.get(spare.pipeline_id or 0), _REASONS[stored.finding.source]
-        if line and roles.block_spare(line.pipeline.id, spare.name, reason, now(), evidence_id=stored.evidence_id):
-            lost.append(Lost(line.pipeline.name, spare.name, reason, stored.finding, len(line.spares)))
-    return lost
+    """With one statement for all; what is left is counted without those that are bad."""
+    if not bad:
+        return []
+    lines = pipelines.hold_still({spare.pipeline_id or 0 for spare, _ in bad})
+    first = {spare.domain_id: (spare, stored) for spare, stored in reversed(bad)}
+    rows = [
+        (spare.pipeline_id or 0, number, _REASONS[stored.finding.source].value, stored.evidence_id)
+        for number, (spare, stored) in first.items()
+    ]
+    gone = roles.block_spares(rows, now())
+    return [_lost(lines, *first[number]) for number in first if number in gone]
+
+
+def _lost(lines: Mapping[int, Line], spare: Watched, stored: Stored) -> Lost:
+    line, finding = lines[spare.pipeline_id or 0], stored.finding
+    return Lost(line.pipeline.name, spare.name, _REASONS[finding.source], finding, len(line.spares))
 
 
 def _fill() -> list[Switched]:

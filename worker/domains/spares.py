@@ -101,8 +101,9 @@ def _warn(domains: Sequence[Watched]) -> None:
             groups[one.kind, one.severity][one.key] = one.payload
     for (kind, severity), objects in groups.items():
         alerts.tell_all(kind, objects, severity)
-    for kind, key in sorted(told - {(one.kind, one.key) for one in wanted}):
-        alerts.well(kind, key)
+    over = sorted(told - {(one.kind, one.key) for one in wanted})
+    for kind in dict.fromkeys(kind for kind, _ in over):
+        alerts.well(kind, *(key for each, key in over if each == kind))
 
 
 def _sent(due: Due) -> Due:
@@ -111,7 +112,7 @@ def _sent(due: Due) -> Due:
     told = {key for _, key in spares.open_incidents(["safe_again"])}
     news = {name: _by_hand(name) for name in due.by_hand if name not in told}
     alerts.tell_all("safe_again", news, Severity.INFO)
-    _settle()
+    settle()
     return due
 
 
@@ -120,7 +121,7 @@ def _by_hand(name: str) -> dict[str, object]:
     return {"object": name, "happened": happened, "left": f"signalbox domains unblock {name} --reason ..."}
 
 
-def _settle() -> None:
+def settle() -> None:
     """What was told of a domain that is blocked or parked is over when it is that no more."""
     blocked = [name for _, name in returns.watched()]
     alerts.settle("spare_lost", blocked)
@@ -136,7 +137,7 @@ def _told(freed: list[Unblocked]) -> list[Unblocked]:
     objects = {f"{one.domain}/{names[one.pipeline_id]}": names[one.pipeline_id] for one in kept}
     alerts.tell_all("parked", {key: _parked(key, pipeline) for key, pipeline in objects.items()}, Severity.WARNING)
     if freed:
-        _settle()
+        settle()
     return freed
 
 
