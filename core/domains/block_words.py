@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.domains.blocking import Judged
+from core.domains.blocking import SOURCES, Judged
 from core.domains.brakes import Hold
 from core.domains.switch_text import PROVIDERS
 from models import pipeline_writes, returns
@@ -121,7 +121,8 @@ def seen(found: Judged) -> str:
     """What is said about the domain, by whom, and how sure that is."""
     first = found.first
     if first is None:
-        return f"ordered: {found.call.reason}"
+        asked = "said to be" if found.call.reason in SOURCES else "ordered:"
+        return f"{asked} {found.call.reason}"
     provider = PROVIDERS.get(first.provider, first.provider)
     return f"suspected {_suspicion(first)} ({provider}, {_sureness(found, first)}; lists can err)"
 

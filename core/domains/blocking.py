@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from config.clock import now
@@ -76,6 +76,7 @@ def judge(call: Call) -> Judged:
 
     Talks to the network: hold no transaction.
     """
+    call = replace(call, domain=call.domain.strip().rstrip(".").lower())
     if call.reason in ALERTS_ONLY:
         return Judged(call, Ignore("alert_only"))
     source = SOURCES.get(call.reason)
