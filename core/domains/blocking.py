@@ -19,16 +19,16 @@ from models.domains import DomainEvidence, TrackingDomainPipeline
 from models.pipelines import hold_still
 from models.switches import Order, Switched
 
-LANDING_LISTED = "LANDING_LISTED"
 SOURCES = {
     Reason.GSB_UNSAFE.value: Source.GSB,
     Reason.DNS_NOT_RESOLVABLE.value: Source.DNS,
     Reason.GSC_UNSAFE.value: Source.GSC,
     Reason.TLS_INVALID.value: Source.TLS,
-    LANDING_LISTED: Source.GSB,
 }
 """Reasons of machines, which need evidence, and who gives it; any other text is an order."""
-ALERTS_ONLY = frozenset({"DNS_BROKEN", "DNS_MISPOINTED", "HTTP_DOWN", "DNS_SINKHOLED", "REGISTRAR_HOLD"})
+ALERTS_ONLY = frozenset(
+    {"DNS_BROKEN", "DNS_MISPOINTED", "DNS_SINKHOLED", "HTTP_DOWN", "LANDING_LISTED", "REGISTRAR_HOLD"}
+)
 """Reasons that are told and never acted on."""
 AGAIN = timedelta(seconds=60)
 TOO_OLD = timedelta(minutes=25)
@@ -134,7 +134,7 @@ def _not_bad(case: Case, look: Look) -> Decision | Wait:
 
 def _keep(look: Look, case: Case, *, suspected: bool) -> int | None:
     def work() -> int | None:
-        if look.verdict is Verdict.SAFE and not look.about_page:
+        if look.verdict is Verdict.SAFE:
             proposals.void(case)
         return confirming.keep(look, suspected=suspected)
 
@@ -153,7 +153,7 @@ def _second_answer(call: Call, first: DomainEvidence) -> Judged:
     if now() < due and source not in CONFIRMED:
         return Judged(call, Wait(due, first.id, "confirm"), early.case, first)
     look = confirming.look(_target(call, early.case, first.subject), source)
-    _keep(look, early.case, suspected=True)
+    _keep(look, early.case, suspected=source not in CONFIRMED)
     return _unless_unknown(_decided(call, first, look))
 
 

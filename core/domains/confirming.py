@@ -39,13 +39,12 @@ class Target:
 class Look:
     """What a live look has found; `pages` are listings of pages behind the pipeline, which are not the domain's.
 
-    `clean` says that every page behind the pipeline is proven clean, `about_page` that such a page was suspected.
+    `clean` says that every page behind the pipeline is proven clean.
     """
 
     finding: Finding
     pages: tuple[Finding, ...] = ()
     clean: bool = False
-    about_page: bool = False
 
     @property
     def listed(self) -> bool:
@@ -91,18 +90,17 @@ def keep(seen: Look, *, suspected: bool) -> int | None:
     if suspected and finding.verdict is Verdict.UNKNOWN:
         finding = replace(finding, verdict=Verdict.SUSPECT)
     evidence.write_once(seen.pages)
-    return None if seen.about_page else evidence.store([finding])[0].evidence_id
+    return evidence.store([finding])[0].evidence_id
 
 
 def _reputation(target: Target) -> Look:
-    """A page behind the pipeline that was suspected is asked about as such; else host and click address count."""
+    """Host and click address speak for the domain; pages behind the pipeline are another cause."""
     pages = [url for _, url, _ in pipeline_writes.destinations([target.pipeline_id])]
-    about_page = target.subject in pages
-    own = [target.subject] if about_page else list(dict.fromkeys(filter(None, [target.domain, target.subject])))
+    own = [target.domain, *({target.subject} - {"", target.domain, *pages})]
     found = reputation.confirm([*own, *pages], seconds=SECONDS)
     listings = tuple(_listing(target, url, found) for url in pages if url in found.unsafe)
     clean = bool(pages) and all(found.verdicts[url].state is port.State.SAFE for url in pages)
-    return Look(_worst(target, own, found), listings, clean, about_page)
+    return Look(_worst(target, own, found), listings, clean)
 
 
 def _worst(target: Target, urls: Sequence[str], found: Findings) -> Finding:
