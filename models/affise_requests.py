@@ -195,6 +195,11 @@ def wake(switch_id: int, at: datetime) -> None:
     execute(_WAKE, (bind(at), bind(at), switch_id))
 
 
+def calm(switch_id: int) -> None:
+    """Forget how often the step failed in a row."""
+    execute("update switch_step set tries = 0 where switch_id = %s and step = 'affise'", (switch_id,))
+
+
 def _first(rows: Sequence[Sequence[Any]]) -> Request | None:
     return _request(rows[0]) if rows else None
 

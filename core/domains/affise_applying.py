@@ -129,19 +129,19 @@ def _failed(found: Tried, error: OutsideError) -> Tried:
     item, at, text = found.item, now(), str(error)[: steps.LONGEST_ERROR]
     if isinstance(error, Rejected) and not isinstance(error, Unauthorized):
         return replace(found, ended=_ended(item, State.FAILED, error=text))
-    hold = _hold(found, error, at)
+    age = at - found.held.opened_at
+    mine, all_of_it = steps.wait_after(item.attempts, age), steps.wait_after(found.held.tries, age)
+    if isinstance(error, (RateLimited, Unauthorized)) and mine:
+        mine = all_of_it = _asked(error)
     counts = item.attempts + (not isinstance(error, (RateLimited, Unauthorized)))
-    again = None if hold is None else at + hold
+    again = None if mine is None else at + mine
     ended = Ended(status=State.FAILED, attempts=counts, error=text, passing=True, again_at=again)
-    return replace(found, ended=ended, hold=hold, refused=text if isinstance(error, Unauthorized) else None)
+    return replace(found, ended=ended, hold=all_of_it, refused=text if isinstance(error, Unauthorized) else None)
 
 
-def _hold(found: Tried, error: OutsideError, at: datetime) -> timedelta | None:
-    if isinstance(error, RateLimited):
-        return timedelta(seconds=error.retry_after)
-    if isinstance(error, Unauthorized):
-        return pauses.LOOK_EVERY
-    return steps.wait_after(found.item.attempts, at - found.held.opened_at)
+def _asked(error: RateLimited | Unauthorized) -> timedelta:
+    """How long Affise wants to be left alone."""
+    return timedelta(seconds=error.retry_after) if isinstance(error, RateLimited) else pauses.LOOK_EVERY
 
 
 def _ended(item: Item, status: State, *, error: str | None = None) -> Ended:
@@ -174,14 +174,16 @@ def keep(tried: Tried | None) -> Course:
 def _follow(tried: Tried, request: Request) -> Course:
     _note_taken_back(tried, request)
     paused = tried.refused is not None and pauses.pause(SERVICE, tried.refused)
-    resumed = tried.ended is not None and tried.hold is None and pauses.resume(SERVICE)
+    answered = tried.ended is not None and not tried.ended.passing
+    resumed = answered and pauses.resume(SERVICE)
+    if answered and tried.held.tries:
+        rows.calm(request.switch_id)
     if tried.surprises:
         items.stop(request.id, STOPPED)
     error = tried.ended.error if tried.ended else None
-    not_before = now() + tried.hold if tried.hold else None
-    course = affise_course.go_on(tried.held, request, not_before=not_before, error=error)
+    course = affise_course.go_on(tried.held, request, hold=tried.hold, error=error)
     news = News.SURPRISED if tried.surprises else course.news
-    recovered = resumed or (tried.item.waits and tried.ended is not None and tried.hold is None)
+    recovered = resumed or (answered and tried.held.tries > 0)
     course = replace(course, request=course.request or request, news=news, paused=paused, resumed=resumed)
     return replace(course, recovered=recovered)
 
