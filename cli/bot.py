@@ -80,10 +80,11 @@ def _until_ended(listener: Any) -> None:
     import signal
 
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    while listener.is_alive() and not stop.wait(0.5):
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    while listener.is_alive() and not stop.wait(0.2):
         pass
+    for number, handler in before.items():
+        signal.signal(number, handler)
     listener.stop()
 
 

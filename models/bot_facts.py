@@ -27,6 +27,7 @@ class Clicks:
     social: int
     refused: int
     errors: int
+    as_of: datetime
 
 
 _PIPELINES = """
@@ -43,9 +44,8 @@ select s.source, s.verdict, s.observed_at from domain_state s join tracking_doma
 where d.name = %s order by s.source
 """
 _CLICKS = """
-select coalesce(sum(clicks), 0), coalesce(sum(clicks_unique), 0), coalesce(sum(social_clicks), 0),
-    coalesce(sum(rejected_warning + rejected_banned + rejected_filtered), 0), coalesce(sum(errors), 0)
-from stats_daily_adv where day = %s
+select clicks, clicks_unique, social_clicks, rejected_warning + rejected_banned + rejected_filtered, errors, refreshed_at
+from stats_overall_by_date where day = %s
 """
 
 
@@ -70,7 +70,7 @@ def states_of(domain: str) -> list[tuple[str, str, datetime]]:
     return [(str(source), str(verdict), instant(seen)) for source, verdict, seen in fetch(_STATES, (domain,))]
 
 
-def clicks_on(day: date) -> Clicks:
-    """The clicks of a day of the reports."""
-    counts = fetch(_CLICKS, (bind(day),))[0]
-    return Clicks(*map(int, counts))
+def clicks_on(day: date) -> Clicks | None:
+    """The clicks of a day of the reports; None before they were added up."""
+    rows = fetch(_CLICKS, (bind(day),))
+    return Clicks(*map(int, rows[0][:5]), instant(rows[0][5])) if rows else None

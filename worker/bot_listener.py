@@ -74,8 +74,8 @@ class Listener(threading.Thread):
     def _guarded_round(self) -> None:
         try:
             ensure_connection()
-            if self._has_turn():
-                self._round()
+            if self.has_turn():
+                self.round()
             else:
                 self._stopping.wait(STANDBY_SECONDS)
         except DATABASE_DOWN as error:
@@ -83,13 +83,15 @@ class Listener(threading.Thread):
             drop_connection()
             self._stopping.wait(2)
 
-    def _has_turn(self) -> bool:
+    def has_turn(self) -> bool:
+        """Take the right to listen, or keep it; False while another process has it."""
         return bot_updates.listen(self._holder, now(), now() + LEASE)
 
-    def _round(self) -> None:
+    def round(self) -> None:
+        """Ask once, handle what came, answer it."""
         answers = []
         for update in self._updates():
-            if self._stopping.is_set() or not self._has_turn():
+            if self._stopping.is_set() or not self.has_turn():
                 break
             if heard := bot.handle(update):
                 bot_talk.toast(self._bot, heard)
@@ -148,7 +150,7 @@ class Listener(threading.Thread):
             seconds = error.retry_after
         log.warning("telegram_does_not_answer", error=type(error).__name__, seconds=seconds)
         until = monotonic() + seconds
-        while not self._stopping.is_set() and (left := until - monotonic()) > 0 and self._has_turn():
+        while not self._stopping.is_set() and (left := until - monotonic()) > 0 and self.has_turn():
             self._stopping.wait(min(left, LEASE.total_seconds() / 3))
 
     def _end(self, why: Ended) -> None:

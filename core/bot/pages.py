@@ -93,6 +93,8 @@ def clicks() -> str:
     """The clicks of the day, as of the last time they were added up."""
     day = now().astimezone(_zone()).date()
     found = bot_facts.clicks_on(day)
+    if found is None:
+        return page(f"CLICKS {day:%d.%m}", "not added up yet")
     rows = [
         ("counted", found.counted),
         ("  unique", found.unique),
@@ -100,7 +102,7 @@ def clicks() -> str:
         ("refused", found.refused),
         ("errors", found.errors),
     ]
-    return page(f"CLICKS {day:%d.%m}", table(rows, (12, 12)))
+    return page(f"CLICKS {day:%d.%m}", table(rows, (12, 12)), f"as of {_clock(found.as_of)}")
 
 
 def queues(depths: Mapping[str, int | None]) -> str:

@@ -1,0 +1,95 @@
+"""The commands about the bot: people, codes, the webhook, and listening where it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from core.bot import people
+from core.domains.persons import By
+from models.database import db, fetch
+from sandbox.server import Sandbox
+from tests.cli.conftest import Cli
+from tests.conftest import SettingsEnv
+
+BOT = {"TELEGRAM_BOT_TOKEN": "123:canary-token", "TELEGRAM_CHAT_ID": "-100"}
+HOOK = {
+    "TELEGRAM_MODE": "webhook",
+    "TELEGRAM_WEBHOOK_SECRET": "s" * 40,
+    "TELEGRAM_WEBHOOK_URL": "https://signalbox.example/telegram",
+}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as made:
+        yield made
+
+
+@pytest.fixture
+def bot(sandbox: Sandbox, settings_env: SettingsEnv) -> SettingsEnv:
+    sandbox.reset()
+    settings_env(**BOT, TELEGRAM_API_URL=f"{sandbox.url}/telegram")
+    return settings_env
+
+
+def test_a_code_is_printed_once_and_only_its_digest_is_kept(cli: Cli) -> None:
+    assert cli("bot", "link", "anna", "--role", "operator") == 0
+    code = cli.out.removeprefix("/link ").strip()
+    assert len(code) == 11
+    assert code not in str(fetch("select * from telegram_code"))
+    with db.atomic():
+        people.link(code, 7, By("anna", kind="telegram"))
+    (row,) = cli.json("bot", "people")["items"]
+    assert (row["name"], row["role"]) == ("anna", "operator")
+    assert cli("bot", "unlink", "anna") == 0
+    assert cli.json("bot", "people")["items"] == []
+    assert cli("bot", "unlink", "anna") == 1
+    assert cli.json("bot", "link", "ben", "--role", "viewer")["role"] == "viewer"
+
+
+@pytest.mark.parametrize("words", [("anna",), ("anna", "--role", "king"), (" ", "--role", "viewer")])
+def test_who_cannot_be_linked_is_refused(cli: Cli, words: tuple[str, ...]) -> None:
+    assert cli("bot", "link", *words) == 2
+    assert fetch("select * from telegram_code") == []
+
+
+def test_the_webhook_is_set_with_its_secret_and_taken_away(embedded: Cli, bot: SettingsEnv, sandbox: Sandbox) -> None:
+    assert embedded("bot", "webhook", "set") == 3
+    bot(**HOOK)
+    assert embedded("bot", "webhook", "set") == 0
+    assert webhook(sandbox) == {"url": HOOK["TELEGRAM_WEBHOOK_URL"]}
+    body = sandbox.journal("telegram")[-1]["body"]
+    assert "max_connections=5" in str(body)
+    assert "callback_query" in str(body)
+    assert embedded("bot", "webhook", "delete") == 0
+    assert webhook(sandbox) is None
+
+
+def webhook(sandbox: Sandbox) -> Any:
+    return sandbox.control("GET", "state/telegram")["webhook"]
+
+
+def test_a_refusal_of_telegram_is_an_error(embedded: Cli, bot: SettingsEnv, sandbox: Sandbox) -> None:
+    sandbox.edit("telegram", "settings", token="9:other")
+    assert embedded("bot", "webhook", "delete") == 5
+    assert "canary-token" not in embedded.err
+
+
+@pytest.mark.parametrize(("given", "code"), [({}, 3), (BOT | HOOK, 3), (BOT | {"TELEGRAM_MODE": "off"}, 3)])
+def test_without_a_bot_that_asks_there_is_nothing_to_listen_to(
+    embedded: Cli, settings_env: SettingsEnv, given: dict[str, str], code: int
+) -> None:
+    settings_env(**given)
+    assert embedded("bot") == code
+
+
+def test_another_program_that_listens_is_an_exit_of_its_own(
+    embedded: Cli, bot: SettingsEnv, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.bot_listener.CONFLICT_SECONDS", 0)
+    sandbox.edit("telegram", "settings", second_poller=True)
+    assert embedded("bot") == 7
+    assert "webhook delete" in embedded.err

@@ -1,0 +1,168 @@
+"""Buttons as people press them: who may, once, in time, and what is noted of it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from config.clock import now
+from core import buttons
+from core.bot.people import Role
+from core.buttons import Action
+from core.domains import pipelines
+from models import proposals
+from models.database import db, disconnect, fetch
+from models.fields import bind
+from tests.core.chatroom import CHAT
+from tests.core.domains import yard
+from tests.worker.bot_room import ANNA, BEN, EVE, Desk, audited, desk, link, sandbox, unsafe
+from worker import bot
+from worker.bot_listener import Listener
+from worker.bot_presses import EXPIRED
+from worker.domains import persons
+
+__all__ = ["desk", "sandbox"]
+
+
+def acked(alert_id: int) -> str | None:
+    return fetch("select acked_by from alert where id = %s", (alert_id,))[0][0]
+
+
+def test_a_press_by_a_stranger_is_refused_and_noted(desk: Desk) -> None:
+    alert_id = unsafe(desk)
+    assert desk.press("Ack", who=EVE).startswith("not linked")
+    assert acked(alert_id) is None
+    assert audited("bot.refused") == [("telegram", f"telegram:{EVE}", "not linked")]
+    assert desk.press("Ack", who=BEN) == "only for operator; you are viewer"
+    assert audited("bot.refused")[-1] == ("telegram", "ben", "role viewer")
+
+
+def test_a_button_works_once_and_the_message_says_who_pressed_it(desk: Desk) -> None:
+    alert_id = unsafe(desk)
+    desk.press("Ack")
+    first, again = desk.toast(), desk.press("Ack")
+    assert first == f"incident #{alert_id} is yours"
+    assert again.startswith("already done by anna 03:1")
+    desk.announce()
+    assert "Acked by anna 03:1" in desk.texts()[0]
+    assert desk.messages()[0]["buttons"] == []
+    assert audited("alert.ack") == [("telegram", "anna", "")]
+
+
+def test_a_button_of_yesterday_has_expired(desk: Desk) -> None:
+    alert_id = unsafe(desk)
+    desk.pass_time(hours=24, seconds=1)
+    assert desk.press("Ack") == EXPIRED
+    assert acked(alert_id) is None
+    desk.put_update(callback_query=desk.press_of("made-up"))
+    desk.listen()
+    assert desk.toast() == EXPIRED
+
+
+def test_after_another_switch_a_suggestion_and_an_undo_say_already_changed(desk: Desk) -> None:
+    pipeline = yard.pipeline("P", "a.example", "b.example", "c.example")
+    with db.atomic():
+        at = now()
+        number = proposals.put(pipeline.id, yard.domain("a.example").id, "GSB_UNSAFE", None, 1, at, at + timedelta(1))
+    made = persons.switch("P", yard.ANNA, "slow")
+    switch = buttons.button("Switch", Action.ACCEPT_PROPOSAL, number)
+    unsafe(desk, buttons=[[switch, buttons.button("Undo switch", Action.UNDO_SWITCH, made.id)]])
+    persons.switch("P", yard.ANNA, "slow again")
+    before = yard.everything()
+    assert desk.press("Switch").startswith("already changed")
+    assert desk.press("Undo switch").startswith("already changed")
+    assert yard.everything() == before
+
+
+def test_a_switch_is_undone_by_its_button_within_the_minute(desk: Desk) -> None:
+    yard.pipeline("P", "a.example", "b.example")
+    made = persons.switch("P", yard.ANNA, "slow")
+    unsafe(desk, buttons=[[buttons.button("Undo switch", Action.UNDO_SWITCH, made.id, hours=1 / 60)]])
+    assert desk.press("Undo switch") == "back to a.example"
+    assert yard.roles() == {"a.example": "active", "b.example": "backup"}
+    assert {"switch_id": yard.switches()[-1].id} in desk.sent("announce_pipeline_switch")
+
+
+def test_holding_and_releasing_by_buttons_is_noted_and_asked_about(desk: Desk) -> None:
+    yard.pipeline("P", "a.example", "b.example")
+    hold, free = buttons.make(
+        [buttons.Wanted("Hold", Action.HOLD_PIPELINE, "P"), buttons.Wanted("Release", Action.RELEASE_PIPELINE, "P")]
+    )
+    unsafe(desk, buttons=[[hold, free]])
+    assert desk.press("Release") == "pipeline: 'P' is not held"
+    assert desk.press("Hold") == "P is held"
+    desk.announce()
+    assert "Held by anna 03:1" in desk.texts()[0]
+    yard.answer("a.example", yard.Verdict.UNSAFE)
+    assert desk.press("Release") == "sure? say so below"
+    assert yard.read("P").held_at is not None
+    assert desk.press("Yes, release").startswith("P is released; still suspected: a.example")
+    assert yard.read("P").held_at is None
+    assert [one["domain"] for one in desk.sent("block_active_tracking_domain")] == ["a.example"]
+    assert "P is released" in desk.texts()[-1]
+    assert [row[1] for row in audited("pipeline.release")] == ["anna"]
+
+
+def test_two_presses_at_once_do_it_once(desk: Desk) -> None:
+    alert_id = unsafe(desk)
+    link(BEN, "ben", Role.OPERATOR)
+    found: list[Any] = []
+
+    def press(number: int, who: int) -> None:
+        update = {"update_id": number, "callback_query": desk.pressed("Ack", who)}
+        found.append(bot.handle(update))
+        disconnect()
+
+    threads = [threading.Thread(target=press, args=(1000 + place, who)) for place, who in enumerate((ANNA, BEN))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    toasts = sorted(one.answer.toast for one in found)
+    assert toasts == [f"already done by {acked(alert_id)} 03:12", f"incident #{alert_id} is yours"]
+    assert len(audited("alert.ack")) == 1
+
+
+def test_an_update_that_comes_again_after_a_death_does_nothing_more(desk: Desk) -> None:
+    yard.pipeline("P", "a.example", "b.example")
+    desk.say("/switch P")
+    update = {"update_id": 500, "callback_query": desk.pressed("Yes, switch")}
+    assert bot.handle(update) is not None  # and the process dies before it answers
+    assert bot.handle(update) is None
+    assert len(yard.switches()) == 2
+    desk.listener = Listener(desk.port)  # the next process hears of all that was not confirmed
+    before = len(desk.messages())
+    desk.listen()
+    assert len(desk.messages()) == before
+
+
+def test_a_domain_goes_back_to_work_or_stays_out(desk: Desk) -> None:
+    yard.pipeline("P", "a.example", "b.example", "c.example")
+    for name in ("b.example", "c.example"):
+        pipelines.park("P", name, "test", yard.ANNA)
+    row = [buttons.button("Back", "return_to_work", "b.example/P"), buttons.button("Out", "keep_out", "c.example/P")]
+    unsafe(desk, buttons=[row])
+    assert desk.press("Back") == "b.example works again"
+    assert desk.press("Out") == "c.example stays out"
+    assert yard.roles() == {"a.example": "active", "b.example": "backup", "c.example": "parked"}
+    assert [row[1] for row in audited("domain.keep_out")] == ["anna"]
+
+
+@pytest.mark.parametrize(
+    "odd", [{}, {"update_id": 7}, {"update_id": "x"}, {"update_id": 8, "message": {"text": 1}}, []]
+)
+def test_odd_updates_are_passed_over(desk: Desk, odd: Any) -> None:
+    assert bot.handle(odd) is None
+
+
+def test_numbers_of_updates_are_kept_for_two_weeks(desk: Desk) -> None:
+    say = {"update_id": 5, "message": desk.message(ANNA, CHAT) | {"text": "/whoami"}}
+    assert bot.handle(say)
+    desk.pass_time(days=13)
+    assert bot.handle(say) is None
+    desk.pass_time(days=1, seconds=1)
+    assert bot.handle(say)
+    assert fetch("select count(*) from telegram_update where received_at < %s", (bind(now()),)) == [(0,)]
