@@ -180,8 +180,10 @@ def _follow(tried: Tried, request: Request) -> Course:
         rows.calm(request.switch_id)
     if tried.surprises:
         items.stop(request.id, STOPPED)
-    error = tried.ended.error if tried.ended else None
-    course = affise_course.go_on(tried.held, request, hold=tried.hold, error=error)
+    failed = tried.ended if tried.ended and tried.ended.passing else None
+    costs = failed is not None and failed.attempts > tried.item.attempts
+    error = failed.error if failed else None
+    course = affise_course.go_on(tried.held, request, hold=tried.hold, error=error, costs=costs)
     news = News.SURPRISED if tried.surprises else course.news
     recovered = resumed or (answered and tried.held.tries > 0)
     course = replace(course, request=course.request or request, news=news, paused=paused, resumed=resumed)

@@ -68,12 +68,14 @@ class Course:
 NOTHING = Course()
 
 
-def go_on(held: Claim, request: Request, *, hold: timedelta | None = None, error: str | None = None) -> Course:
+def go_on(
+    held: Claim, request: Request, *, hold: timedelta | None = None, error: str | None = None, costs: bool = False
+) -> Course:  # fmt: skip
     """Give the step back and say which item is next; without one the request ends. In the caller's transaction.
 
     One item is under way at a time: Affise takes about one write a second, so that workers side by side would gain
     nothing, and the lease of the step then covers every item, with no lease of its own for each. An item that fails
-    waits for itself, and the request waits too, `hold` being longer the more tries failed one after another.
+    waits for itself, and the request waits too: `hold` is longer the more tries that count (`costs`) failed in a row.
     """
     at, tally = now(), items.tally(request.id)
     if not tally.open:
@@ -81,17 +83,16 @@ def go_on(held: Claim, request: Request, *, hold: timedelta | None = None, error
     due = max(tally.due_at or at, at + hold if hold else at)
     steps.progress(held, tally.done, tally.total)
     why = error or (f"{tally.waiting} are tried again" if tally.waiting else None)
-    if not steps.later(held, due, why, costs=hold is not None):
+    if not steps.later(held, due, why, costs=costs):
         return NOTHING  # whoever took the step goes on with it
-    over = _round_over(held, tally, hold) and rows.move(request.id, State.PARTIAL, State.APPLYING)
+    over = _round_over(held, tally, costs) and rows.move(request.id, State.PARTIAL, State.APPLYING)
     news = News.ROUND_OVER if over else None
     return Course(request=request, item=tally.next_item, due_at=due, news=news, tally=tally, error=error)
 
 
-def _round_over(held: Claim, tally: Tally, hold: timedelta | None) -> bool:
+def _round_over(held: Claim, tally: Tally, failed: bool) -> bool:
     """Six tries in a row failed, or everything that is left failed six times."""
-    row = hold is not None and held.tries + 1 >= ROUND
-    return row or (not tally.fresh and tally.tries >= ROUND)
+    return (failed and held.tries + 1 >= ROUND) or (not tally.fresh and tally.tries >= ROUND)
 
 
 def end(held: Claim, request: Request, tally: Tally) -> Course:

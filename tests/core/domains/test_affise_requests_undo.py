@@ -1,0 +1,143 @@
+"""Taking requests to Affise back, trying again what failed, and P9 by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from dramatiq.brokers.stub import StubBroker
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.domains.persons import AlreadyChanged, Refused
+from models.database import execute
+from sandbox.server import Sandbox
+from tests.conftest import SettingsEnv
+from tests.core.domains.yard import ANNA
+from tests.integrations.platforms.made import offers
+from tests.worker.domains.tenant import FIRST, A, B, Tenant, opened
+from worker.domains import affise_acts
+
+FIELDS = ("url", "trafficback_url")
+MATCH = {"method": "POST", "path": f"/3.0/admin/offer/{FIRST}"}
+
+
+@pytest.fixture(scope="module")
+def _sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def tenant(
+    _sandbox: Sandbox,
+    database: Any,
+    stub_broker: StubBroker,
+    settings_env: SettingsEnv,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Tenant]:
+    with opened(_sandbox, stub_broker, settings_env, monkeypatch) as made:
+        yield made
+
+
+def ours(tenant: Tenant) -> dict[int, dict[str, Any]]:
+    """Our offers without the time of their last edit."""
+    found = offers(tenant.sandbox).items()
+    return {offer_id: raw | {"updated_at": ""} for offer_id, raw in found if offer_id >= FIRST}
+
+
+def test_a_rollback_restores_what_was_written_and_nothing_moves_it_again(tenant: Tenant) -> None:
+    tenant.add()
+    before = ours(tenant)
+    request = tenant.moved()
+    undo = affise_acts.rollback(request.id, ANNA)
+    with pytest.raises(AlreadyChanged):
+        affise_acts.rollback(request.id, ANNA)
+    tenant.work()
+    assert (ours(tenant), undo.undo_of) == (before, request.id)
+    assert (tenant.statuses(request), tenant.step()[0]) == (["rolled_back"] * 6, "partial")
+    tenant.pass_time(120)
+    assert ours(tenant) == before
+
+
+def test_a_rollback_itself_cannot_be_rolled_back_or_retried(tenant: Tenant) -> None:
+    request = tenant.moved(1)
+    undo = affise_acts.rollback(request.id, ANNA)
+    tenant.work()
+    for act in (affise_acts.rollback, affise_acts.retry):
+        with pytest.raises(Refused):
+            act(undo.id, ANNA)
+
+
+def test_after_a_newer_switch_an_older_request_is_not_rolled_back(tenant: Tenant) -> None:
+    request = tenant.moved(1)
+    tenant.switch()
+    with pytest.raises(AlreadyChanged):
+        affise_acts.rollback(request.id, ANNA)
+
+
+def test_a_retry_tries_only_what_failed_for_a_passing_cause(tenant: Tenant) -> None:
+    tenant.sandbox.edit_later("affise", str(FIRST + 1), "between_put_and_get", landings=[])
+    request = tenant.moved()
+    assert tenant.statuses() == ["verified", "verified", "failed", "failed", "failed", "failed"]
+    assert (request.status, tenant.step()[0]) == ("partial", "partial")
+    assert affise_acts.retry(request.id, ANNA).status == "applying"
+    tenant.work()
+    assert tenant.statuses() == ["verified", "verified", "failed", "verified", "verified", "verified"]
+    assert (tenant.request().status, tenant.step(), tenant.hosts()) == ("partial", ("partial", 5, 6), {B: 6})
+
+
+def test_a_request_that_failed_altogether_is_planned_anew_on_a_retry(tenant: Tenant) -> None:
+    locked = '{"status":2,"error":"Offer is locked"}'
+    lock = tenant.sandbox.fault("affise", {"type": "status", "status": 200, "body": locked}, match=MATCH)
+    request = tenant.moved(1)
+    assert (request.status, tenant.hosts()) == ("failed", {A: 2})
+    tenant.sandbox.control("DELETE", f"faults/{lock}")
+    again = affise_acts.retry(request.id, ANNA)
+    tenant.work()
+    assert (again.id != request.id, tenant.request().status, tenant.hosts()) == (True, "done", {B: 2})
+
+
+EDITS = st.lists(
+    st.tuples(
+        st.integers(0, 2), st.sampled_from([*FIELDS, "title", "macro_url"]),
+        st.sampled_from(["https://stranger.example.test/{clickid}", "", f"https://{B}/c?a=1&b=%7B", "ÄÖ {pid}"]),
+    ),
+    max_size=4,
+)  # fmt: skip
+
+
+@given(edits=EDITS)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_p9_a_rollback_restores_every_field_that_nobody_else_touched(
+    tenant: Tenant, edits: list[tuple[int, str, str]]
+) -> None:
+    _begin(tenant)
+    before = ours(tenant)
+    tenant.switch()
+    tenant.work()
+    for number, name, text in edits:
+        tenant.sandbox.edit("affise", str(FIRST + number), **{name: text})
+    touched = {(FIRST + number, name): text for number, name, text in edits}
+    affise_acts.rollback(tenant.request().id, ANNA)
+    tenant.pass_time(60)
+    wanted = {
+        offer_id: {name: touched.get((offer_id, name), value) for name, value in raw.items()}
+        for offer_id, raw in before.items()
+    }
+    assert ours(tenant) == wanted
+
+
+def _begin(tenant: Tenant) -> None:
+    """A new pipeline and untouched offers for each example."""
+    tenant.sandbox.reset()
+    tenant.desk.lose()
+    for table in ("platform_observation", "affise_switch_item"):
+        execute("delete from " + table)
+    execute("update affise_switch_request set undo_of = null")
+    for table in ("affise_switch_request", "switch_step", "domain_switch", "pipeline_domain"):
+        execute("delete from " + table)
+    execute("delete from tracking_domain_pipeline")
+    tenant.add()
+    tenant.pipeline()

@@ -1,0 +1,244 @@
+"""Requests to Affise against newer switches, second workers, frozen ones and deaths at any line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from threading import Thread
+from typing import Any
+
+import pytest
+from dramatiq.brokers.stub import StubBroker
+
+from core.domains import affise_applying, affise_planning
+from core.domains import steps as fence
+from integrations.affise import Affise
+from models import affise_items, affise_requests
+from models.affise_requests import AT_WORK
+from models.conflicts import transaction
+from models.database import disconnect, ensure_connection
+from models.domain_states import Step
+from sandbox.server import Sandbox
+from tests.conftest import SettingsEnv
+from tests.core.domains.yard import steps, switches
+from tests.integrations.platforms.made import offers
+from tests.worker.domains.tenant import FIRST, A, B, C, Tenant, opened
+from worker.domains.affise import apply_affise_switch_item, plan_affise_switch_request
+from worker.domains.affise_news import follow
+from worker.domains.steps import claimed, reopened
+from worker.failures import Busy
+
+
+@pytest.fixture(scope="module")
+def _sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def tenant(
+    _sandbox: Sandbox,
+    database: Any,
+    stub_broker: StubBroker,
+    settings_env: SettingsEnv,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Tenant]:
+    with opened(_sandbox, stub_broker, settings_env, monkeypatch) as made:
+        yield made
+
+
+class Slow:
+    """A client whose process is frozen just before it writes, while something else happens."""
+
+    def __init__(self, affise: Affise, meanwhile: Callable[[], None]) -> None:
+        self._affise, self._meanwhile = affise, meanwhile
+
+    def offer(self, offer_id: int) -> dict[str, Any]:
+        return self._affise.offer(offer_id)
+
+    def edit_offer(
+        self, offer_id: int, changes: Mapping[str, str], *, before_write: Callable[[], None] = lambda: None
+    ) -> None:
+        before_write()
+        self._meanwhile()
+        self._affise.edit_offer(offer_id, changes)
+
+
+def test_a20_a_switch_during_another_leads_every_offer_to_the_last_domain(tenant: Tenant) -> None:
+    tenant.add()
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    first = tenant.request()
+    for item in affise_items.of(first.id)[:3]:
+        apply_affise_switch_item(item.id)
+    tenant.switch()
+    tenant.work()
+    assert (tenant.hosts(), tenant.step(), tenant.request().status) == ({C: 6}, ("done", 6, 6), "done")
+    assert tenant.statuses(first).count("superseded") == 3
+    assert (affise_requests.get(first.id).status, steps(switches()[1].id)["affise"]) == ("superseded", "superseded")  # type: ignore[union-attr]
+
+
+def test_p7_a_worker_that_meets_a_newer_switch_right_before_its_write_writes_nothing(tenant: Tenant) -> None:
+    tenant.add(1)
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    assert tenant.affise is not None
+    item = affise_items.of(tenant.request().id)[0]
+    reading = tenant.affise
+
+    class Late(Slow):
+        def offer(self, offer_id: int) -> dict[str, Any]:
+            raw = reading.offer(offer_id)
+            if tenant.request().old == A:
+                tenant.switch()
+            return raw
+
+    tried = affise_applying.change(item.id, Late(reading, lambda: None))  # type: ignore[arg-type]
+    assert tenant.writes() == []
+    transaction(lambda: follow(affise_applying.keep(tried)))
+    tenant.work()
+    assert (tenant.hosts(), tenant.step()) == ({C: 2}, ("done", 2, 2))
+
+
+def test_p7_what_a_frozen_worker_writes_too_late_is_put_right_within_a_minute(tenant: Tenant) -> None:
+    tenant.add(1)
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    item = affise_items.of(tenant.request().id)[0]
+    assert tenant.affise is not None
+
+    def a_newer_switch_is_done() -> None:
+        tenant.switch()
+        tenant.desk.pass_time(70)
+        assert tenant.hosts() == {C: 2}
+
+    tried = affise_applying.change(item.id, Slow(tenant.affise, a_newer_switch_is_done))  # type: ignore[arg-type]
+    assert tenant.hosts() == {B: 1, C: 1}
+    transaction(lambda: follow(affise_applying.keep(tried)))
+    tenant.pass_time(60)
+    assert (tenant.hosts(), tenant.step()[0], tenant.request().status) == ({C: 2}, "done", "done")
+
+
+def test_a_newer_switch_waits_for_the_write_that_is_under_way(tenant: Tenant) -> None:
+    tenant.add(1)
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    item = affise_items.of(tenant.request().id)[0]
+    assert tenant.affise is not None
+
+    def a_newer_switch_begins() -> None:
+        tenant.switch()
+        with pytest.raises(Busy):
+            plan_affise_switch_request(str(tenant.request().id))
+
+    tried = affise_applying.change(item.id, Slow(tenant.affise, a_newer_switch_begins))  # type: ignore[arg-type]
+    transaction(lambda: follow(affise_applying.keep(tried)))
+    tenant.pass_time(60)
+    assert (tenant.hosts(), tenant.request().status) == ({C: 2}, "done")
+    assert [offer for offer, _ in tenant.writes()] == [FIRST] * 3
+
+
+def test_every_message_twice_and_out_of_order_leaves_what_once_leaves(tenant: Tenant) -> None:
+    tenant.add()
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    request = tenant.request()
+    for item in reversed(affise_items.of(request.id) * 2):
+        apply_affise_switch_item(item.id)
+        plan_affise_switch_request(str(request.id))
+    tenant.work()
+    assert (tenant.hosts(), tenant.request().status, tenant.step()) == ({B: 6}, "done", ("done", 6, 6))
+    assert len(tenant.writes()) == 6
+
+
+def test_two_workers_at_once_write_each_address_once(tenant: Tenant) -> None:
+    tenant.add(2)
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    request = tenant.request()
+    numbers = [item.id for item in affise_items.of(request.id)]
+    errors: list[Exception] = []
+
+    def worker() -> None:
+        ensure_connection()
+        try:
+            for number in numbers:
+                apply_affise_switch_item(number)
+        except Exception as error:  # noqa: BLE001  shown by the test
+            errors.append(error)
+        finally:
+            disconnect()
+
+    threads = [Thread(target=worker) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    tenant.pass_time(120)
+    assert errors == []
+    assert (tenant.hosts(), tenant.request().status, tenant.step()) == ({B: 4}, "done", ("done", 4, 4))
+    assert len(tenant.writes()) == 4
+
+
+def planned_and_lost(tenant: Tenant) -> None:
+    """Dies with the offers read and nothing stored."""
+    affise_planning.look(tenant.request().id, claimed, tenant.affise)
+
+
+def applied_and_lost(tenant: Tenant) -> None:
+    """Dies with an address written and nothing stored."""
+    tenant.desk.work("plan_affise_switch_request")
+    tenant.begun()
+
+
+def stored_and_unsent(tenant: Tenant) -> None:
+    """Dies with everything stored and the next message lost with the broker."""
+    tenant.desk.work("plan_affise_switch_request")
+    apply_affise_switch_item(affise_items.of(tenant.request().id)[0].id)
+
+
+def taken_and_lost(tenant: Tenant) -> None:
+    """Dies with the item begun and nothing written."""
+    tenant.desk.work("plan_affise_switch_request")
+    item = affise_items.of(tenant.request().id)[0]
+    assert claimed(tenant.request().switch_id, Step.AFFISE)
+    assert affise_items.start(item.id)
+
+
+@pytest.mark.parametrize("death", [planned_and_lost, applied_and_lost, stored_and_unsent, taken_and_lost])
+def test_a_worker_that_dies_is_resumed_to_the_same_end(tenant: Tenant, death: Callable[[Tenant], None]) -> None:
+    tenant.add(2)
+    tenant.pipeline()
+    tenant.switch()
+    death(tenant)
+    tenant.desk.lose()
+    tenant.pass_time(240)
+    assert (tenant.hosts(), tenant.request().status, tenant.step()) == ({B: 4}, "done", ("done", 4, 4))
+    assert sorted(tenant.writes()) == sorted(set(tenant.writes()))
+
+
+def test_a_step_that_was_opened_again_plans_from_what_the_offers_say_now(tenant: Tenant) -> None:
+    done = tenant.moved(1)
+    tenant.sandbox.edit("affise", str(FIRST), url=f"https://{A}/by-a-stranger?x={{clickid}}")
+    transaction(lambda: reopened(fence.reopen(done.pipeline_id, Step.AFFISE)))
+    tenant.work()
+    assert offers(tenant.sandbox)[FIRST]["url"] == f"https://{B}/by-a-stranger?x={{clickid}}"
+    assert (tenant.request().id != done.id, tenant.request().status, tenant.step()) == (True, "done", ("done", 1, 1))
+
+
+def test_a_newer_switch_without_offers_to_follow_leaves_nothing_to_try(tenant: Tenant) -> None:
+    tenant.add(1)
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    old = tenant.request()
+    tenant.switch()
+    apply_affise_switch_item(affise_items.of(old.id)[0].id)
+    plan_affise_switch_request(str(old.id))
+    assert (tenant.statuses(old), tenant.writes()) == (["superseded"] * 2, [])
+    assert all(request.status not in AT_WORK for request in affise_requests.latest() if request.id == old.id)
