@@ -152,7 +152,7 @@ def _store(request: Request, answer: Answer) -> int | None:
 
 
 def _keep_late(request: Request, answer: Answer) -> None:
-    """Late answers change no state, and have expired before they are stored, so that nothing is done about them."""
+    """Late answers change no state; a bad one is a suspicion, on which nothing can rest, and has expired already."""
     safety.keep_late(request.id, answer.verdict, answer.pieces, answer.digest, now())
     if answer.verdict in VERDICTS:
         _row(_finding(request, answer, late=True))
@@ -165,9 +165,13 @@ def _row(finding: Finding) -> int:
 
 def _finding(request: Request, answer: Answer, *, late: bool = False) -> Finding:
     seen = answer.observed_at
-    detail = {"request": str(request.id), "evidence": list(answer.pieces)} | ({"late": True} if late else {})
+    detail: dict[str, Any] = {"request": str(request.id), "evidence": list(answer.pieces)}
+    verdict = VERDICTS[answer.verdict]
+    if late:
+        detail |= {"late": True, "said": answer.verdict.value}
+        verdict = Verdict.SUSPECT if verdict is Verdict.UNSAFE else verdict
     return Finding(
-        domain_id=request.domain_id, source=Source.GSC, verdict=VERDICTS[answer.verdict], subject=request.domain,
+        domain_id=request.domain_id, source=Source.GSC, verdict=verdict, subject=request.domain,
         provider=answer.checker, live=True, canary_ok=None, detail=detail, observed_at=seen,
         expires_at=seen if late else seen + MAX_AGE[Source.GSC],
     )  # fmt: skip

@@ -41,11 +41,11 @@ def test_a8_a_late_answer_is_kept_and_nothing_follows(
         fetch("update domain_safety_request set status = 'cancelled' returning id")
     body = words(asked)
     assert [post(callbacks, asked.id, body).status_code for _ in range(2)] == [410, 200]
-    assert (answers(), blocks(stub_broker)) == ([("gsc", "unsafe", "mailbox-1")], [])
+    assert (answers(), blocks(stub_broker)) == ([("gsc", "suspect", "mailbox-1")], [])
     assert fetch("select 1 from domain_state") == []
     [(number,)] = fetch("select id from domain_evidence")
     late = blocking.judge(Call("a.example", "GSC_UNSAFE", number))
-    assert late.decision == Ignore("stale")
+    assert late.decision == Ignore("unconfirmed")
 
 
 def test_another_verdict_after_the_first_is_refused_and_told(
