@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from sandbox.fields import convert
-from sandbox.telegram import wire
+from sandbox.telegram import page, wire
 from sandbox.telegram.chat import Chat, Message, Rules
 from sandbox.telegram.wire import Refusal
 from sandbox.tenant import UnknownObject
@@ -93,6 +93,8 @@ class Telegram:
         }
 
     def answer(self, request: Request, path: str) -> Answer:
+        if path == "/":
+            return self._page(request)
         bot, _, method = path.removeprefix("/").partition("/")
         call = self._methods.get(method.lower())
         try:
@@ -105,6 +107,13 @@ class Telegram:
         waits = method.lower() == "getupdates" and not result
         effect = {"result": result} if method.lower() in ("sendmessage", "editmessagetext") else None
         return json_answer({"ok": True, "result": result}, 200, effect, self._poll_ms(request) if waits else 0)
+
+    def _page(self, request: Request) -> Answer:
+        if request.method != "POST":
+            return page.show(self._chats.values(), request)
+        update, back = page.heard(request)
+        self.edit("update", update)
+        return back
 
     def _admit(self, bot: str) -> None:
         token = bot.removeprefix("bot")
