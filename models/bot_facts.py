@@ -44,7 +44,8 @@ select s.source, s.verdict, s.observed_at from domain_state s join tracking_doma
 where d.name = %s order by s.source
 """
 _CLICKS = """
-select clicks, clicks_unique, social_clicks, rejected_warning + rejected_banned + rejected_filtered, errors, refreshed_at
+select clicks, clicks_unique, social_clicks, rejected_warning + rejected_banned + rejected_filtered, errors,
+    refreshed_at
 from stats_overall_by_date where day = %s
 """
 

@@ -48,6 +48,8 @@ def read(command: Command, person: Linked) -> Page:
 
 def act(command: Command, by: By) -> Page:
     """Do what was asked, in the caller's transaction; raises Refused, AlreadyChanged, LookupError."""
+    if command == Command("ack") and len(waiting := _waiting()) > 1:
+        return Page(pages.unacknowledged(waiting))
     return Page(shown(_ACTS[command.verb](command, by).said))
 
 
@@ -101,10 +103,14 @@ def _ack(command: Command, by: By) -> Deed:
         if not word.isdecimal() or len(word) > 18:
             raise Refused("id: write the number of the incident, as in /ack 482")
         return bot_actions.acknowledge(int(word), by)
-    waiting = [one for one in incidents.open_ones(pages.MOST_ROWS) if one.acked_at is None]
-    if len(waiting) != 1:
-        raise Refused("id: several are open; /status counts them, /ack ID takes one" if waiting else "nothing is open")
+    waiting = _waiting()
+    if not waiting:
+        raise Refused("nothing is open")
     return bot_actions.acknowledge(waiting[0].id, by)
+
+
+def _waiting() -> list[incidents.Incident]:
+    return [one for one in incidents.open_ones(pages.MOST_ROWS) if one.acked_at is None]
 
 
 def _hold(command: Command, by: By) -> Deed:

@@ -33,7 +33,9 @@ def send(row: Task, values: dict[str, Any]) -> str:
 
 
 def _arguments(function: Callable[..., Any], words: tuple[str, ...]) -> dict[str, Any]:
-    hints, values = get_type_hints(function), {}
+    names = inspect.signature(function).parameters
+    hints = {name: kind for name, kind in get_type_hints(function).items() if name in names}
+    values: dict[str, Any] = {}
     for word in words:
         name, separator, text = word.partition("=")
         if not separator or name not in hints:

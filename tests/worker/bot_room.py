@@ -116,7 +116,9 @@ def audited(action: str) -> list[tuple[str, str, str]]:
 
 def link(telegram_id: int, name: str, role: Role) -> None:
     """Somebody is known to the bot."""
-    people.link(people.invite(name, role, By("root")), telegram_id, By(name, kind="telegram"))
+    code = people.invite(name, role, By("root"))
+    with db.atomic():
+        people.link(code, telegram_id, By(name, kind="telegram"))
 
 
 @contextmanager
@@ -130,9 +132,8 @@ def open_desk(settings_env: SettingsEnv, sandbox: Sandbox, broker: StubBroker, *
             TELEGRAM_BOT_TOKEN="123:canary-token", TELEGRAM_CHAT_ID=str(CHAT),
             TELEGRAM_API_URL=f"{sandbox.url}/telegram", **settings,
         )  # fmt: skip
-        with db.atomic():
-            link(ANNA, "anna", Role.OPERATOR)
-            link(BEN, "ben", Role.VIEWER)
+        link(ANNA, "anna", Role.OPERATOR)
+        link(BEN, "ben", Role.VIEWER)
         yield Desk(sandbox, clock, broker)
 
 

@@ -133,6 +133,7 @@ def test_an_update_that_comes_again_after_a_death_does_nothing_more(desk: Desk) 
     assert bot.handle(update) is not None  # and the process dies before it answers
     assert bot.handle(update) is None
     assert len(yard.switches()) == 2
+    desk.pass_time(minutes=2)
     desk.listener = Listener(desk.port)  # the next process hears of all that was not confirmed
     before = len(desk.messages())
     desk.listen()

@@ -113,3 +113,9 @@ def test_an_incident_is_acknowledged_by_command(desk: Desk) -> None:
     assert desk.say("/ack 4711") == "incident: there is no #4711"
     assert desk.say("/ack") == f"incident #{alert_id} is yours"
     assert desk.say(f"/ack #{alert_id}") == "already changed: acked by anna"
+    for name in ("a.example", "b.example"):
+        alerts.tell("drift", name, Severity.WARNING, object=name)
+    assert [line.split()[1:] for line in desk.say("/ack").splitlines()[1:]] == [
+        ["drift", "a[.]example"],
+        ["drift", "b[.]example"],
+    ]

@@ -10,7 +10,7 @@ import pytest
 from config.clock import monotonic, now
 from core.bot.people import Role
 from models import bot_updates
-from models.database import db, fetch
+from models.database import fetch
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.chatroom import CHAT
@@ -31,8 +31,7 @@ def live(sqlite_database: Any, settings_env: SettingsEnv, sandbox: Sandbox, stub
         TELEGRAM_CHAT_ID=str(CHAT),
         TELEGRAM_API_URL=f"{sandbox.url}/telegram",
     )
-    with db.atomic():
-        link(ANNA, "anna", Role.OPERATOR)
+    link(ANNA, "anna", Role.OPERATOR)
     return sandbox
 
 
