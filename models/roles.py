@@ -131,7 +131,7 @@ def block_spare(
 
 
 def block_spares(rows: Sequence[tuple[int, int, str, int | None]], at: datetime) -> set[int]:
-    """Block (pipeline, domain, reason, evidence) without a switch, the pipelines held still; domains that were spares."""
+    """Block (pipeline, domain, reason, evidence) without a switch, the pipelines held still; who was a spare."""
     return {int(domain_id) for (domain_id,) in _LOST.fetch(_OUT_TOGETHER, rows, before=(bind(at), bind(at)))}
 
 

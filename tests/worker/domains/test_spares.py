@@ -138,7 +138,7 @@ def test_a_hold_at_the_registry_is_told_at_once_and_asked_about_once_a_day(shift
         sweep()
         shift(6 * MINUTE)
     assert incidents("registrar_hold") == [(used, "critical", 1), (spare, "warning", 1)]
-    assert (read().next_domain, [row["path"] for row in sandbox.journal("rdap")].count("/domain/hold.test")) == (
+    assert (read().next_domain, [row["path"] for row in sandbox.journal("rdap")].count("/rdap/domain/hold.test")) == (
         None,
         1,
     )
