@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from config.clock import now
@@ -136,6 +137,6 @@ def _expect_newest(request: Request) -> None:
         )
 
 
-def _record(request: Request, by: By, action: str, **after: object) -> None:
+def _record(request: Request, by: By, action: str, **after: Any) -> None:
     before = {"status": request.status.value, "pipeline": request.pipeline}
     record(by, action, f"affise_request:{request.id}", before=before, **after)

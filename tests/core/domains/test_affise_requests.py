@@ -123,9 +123,9 @@ def test_what_waits_for_a_domain_that_was_left_in_health_stays_quiet_and_expires
     tenant.pipeline(auto=False)
     tenant.switch(block=False)
     tenant.work()
-    tenant.pass_time(3600, step=300)
+    tenant.pass_time(3600, step=900)
     assert incidents()["affise_approval"][0] == "warning"
-    tenant.pass_time(24 * 3600, step=900)
+    tenant.pass_time(24 * 3600, step=7200)
     assert (tenant.request().status, tenant.step()[0], "affise_approval" in incidents()) == ("expired", "failed", False)
     assert tenant.writes() == []
 

@@ -64,11 +64,15 @@ class Tenant:
     def work(self) -> None:
         self.desk.work(*TASKS)
 
+    def wait(self, seconds: float, step: float = 5) -> None:
+        """Let time go by without a sweep."""
+        self.desk.pass_time(seconds, *TASKS, step=step)
+
     def pass_time(self, seconds: float, step: float = 5) -> None:
         """Let time go by, with a sweep every minute, or as seldom as the steps are."""
         stretch = max(60, step)
         for _ in range(max(1, round(seconds / stretch))):
-            self.desk.pass_time(stretch, step)
+            self.wait(stretch, step)
             steps.sweep_unfinished_switches.send()
             self.work()
 
@@ -105,7 +109,7 @@ class Tenant:
             "select state, items_done, items_total from switch_step where switch_id = %s and step = 'affise'",
             (switches("P")[-1].id,),
         )
-        return found[0]  # type: ignore[return-value]
+        return found[0]
 
     def statuses(self, request: Request | None = None) -> list[str]:
         """The states of a request's items, by offer."""

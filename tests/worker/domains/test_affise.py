@@ -133,7 +133,7 @@ def test_being_asked_to_wait_costs_no_try_and_is_obeyed(tenant: Tenant) -> None:
     tenant.sandbox.fault("affise", {"type": "retry_after", "form": "seconds", "seconds": 90}, match=WRITES, times=1)
     tenant.moved(1)
     assert tenant.writes() == []
-    tenant.desk.pass_time(80)
+    tenant.wait(80)
     assert [item.attempts for item in affise_items.of(tenant.request().id) if item.attempts] == []
     calls = len(tenant.sandbox.journal("affise"))
     tenant.pass_time(60)
@@ -152,7 +152,7 @@ def test_a19_after_half_an_hour_without_affise_the_offers_are_equal_within_a_min
     assert (tenant.hosts(), tenant.step()[0], tenant.request().status) == ({A: 6}, "pending", "partial")
     assert "step_failed" in incidents()
     tenant.sandbox.control("DELETE", f"faults/{fault}")
-    tenant.desk.pass_time(60)
+    tenant.wait(60)
     assert (tenant.hosts(), tenant.step(), tenant.request().status) == ({B: 6}, ("done", 6, 6), "done")
     assert "step_failed" not in incidents()
 
@@ -163,7 +163,7 @@ def test_offers_that_cannot_be_listed_are_listed_later(tenant: Tenant) -> None:
     tenant.pass_time(300)
     assert (tenant.request().status, tenant.step()[0]) == ("draft", "pending")
     tenant.sandbox.control("DELETE", f"faults/{fault}")
-    tenant.desk.pass_time(60)
+    tenant.wait(60)
     assert (tenant.request().status, tenant.hosts()) == ("done", {B: 6})
 
 
@@ -173,7 +173,7 @@ def test_after_a_day_of_trouble_the_request_fails_loudly_and_nothing_is_called_a
     tenant.switch()
     tenant.desk.work("plan_affise_switch_request")
     tenant.sandbox.fault("affise", {"type": "status", "status": 503}, match=ALL)
-    tenant.pass_time(24 * 3600 + 1200, step=300)
+    tenant.pass_time(28 * 3600, step=7200)
     assert (tenant.request().status, tenant.step()[0], set(tenant.statuses())) == ("failed", "failed", {"failed"})
     assert incidents()["step_failed"][0] == "critical"
     calls = len(tenant.sandbox.journal("affise"))

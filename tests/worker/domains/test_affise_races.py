@@ -111,7 +111,7 @@ def test_p7_what_a_frozen_worker_writes_too_late_is_put_right_within_a_minute(te
 
     def a_newer_switch_is_done() -> None:
         tenant.switch()
-        tenant.desk.pass_time(70)
+        tenant.wait(70)
         assert tenant.hosts() == {C: 2}
 
     tried = affise_applying.change(item.id, Slow(tenant.affise, a_newer_switch_is_done))  # type: ignore[arg-type]
