@@ -14,7 +14,7 @@ from core import alert_text, alerts, buttons
 from integrations.errors import OutcomeUnknown, RateLimited, Rejected, Unauthorized, Unavailable
 from integrations.telegram_port import Draft, Sent, TelegramPort
 from models import announcements, incidents, rate_buckets
-from models.alerts import Severity
+from models.alerts import STORM, Severity
 from models.incidents import Incident
 from models.rate_buckets import Exhausted, Limit
 
@@ -46,6 +46,8 @@ class Step(StrEnum):
     CLOSE = "close"
 
 
+# every switch is announced, alone or in a storm
+_MUST_BE_TOLD = frozenset({"switched", STORM})
 # tokens of the minute that a step leaves to graver ones
 _LEAVES = {Step.SEND: 1, Step.REPEAT: 0, Step.EDIT: 2, Step.CLOSE: 2}
 
@@ -145,13 +147,13 @@ def _take(bot: TelegramPort, step: Step, incident: Incident, text: str) -> None:
 
 
 def _send(bot: TelegramPort, incident: Incident, text: str) -> None:
-    critical = incident.severity is Severity.CRITICAL
+    must = incident.severity is Severity.CRITICAL or incident.kind in _MUST_BE_TOLD
     over, again = not incident.open, now() + _GAPS[0]
     sent: Sent | None = None
     try:
         sent = _post(bot, incident, alert_text.with_others(text, incident, incidents.others_open(incident.id)))
     except OutcomeUnknown as error:
-        if critical:  # twice is better than never, and the id in the text says that it is the same
+        if must:  # twice is better than never, and the id in the text says that it is the same
             raise Unavailable(error.detail, sent=True, timed_out=error.timed_out) from None
     except Rejected as error:
         if not isinstance(error, Unauthorized):

@@ -11,7 +11,7 @@ import time_machine
 from dramatiq.brokers.stub import StubBroker
 
 from config.clock import now
-from integrations.errors import RateLimited
+from integrations.errors import OutcomeUnknown, Rejected, Unavailable
 from models.database import execute
 from worker.actor import ACTORS
 from worker.failures import Busy
@@ -20,12 +20,13 @@ Message = dramatiq.Message[Any]
 
 
 class Desk:
-    """What was sent and not yet run; `ran` counts the runs of each task."""
+    """What was sent and not yet run; `ran` and `dead` count runs and given-up ones."""
 
     def __init__(self, broker: StubBroker, clock: time_machine.Traveller) -> None:
         self._broker, self._clock = broker, clock
         self._delayed: list[tuple[float, Message]] = []
         self.ran: Counter[str] = Counter()
+        self.dead: Counter[str] = Counter()
 
     def work(self, *tasks: str, most: int = 200) -> None:
         """Run everything that is due, and what follows from it; only these tasks, if some are named."""
@@ -37,13 +38,13 @@ class Desk:
                 self._run(message)
             waiting += self._due()
 
-    def pass_time(self, seconds: float, step: float = 5) -> None:
-        """Let time go by in steps, with everything that becomes due."""
-        self.work()
+    def pass_time(self, seconds: float, *tasks: str, step: float = 5) -> None:
+        """Let time go by in steps, with everything that becomes due; of these tasks only, if some are named."""
+        self.work(*tasks)
         while seconds > 0:
             self._clock.shift(timedelta(seconds=min(step, seconds)))
             seconds -= step
-            self.work()
+            self.work(*tasks)
 
     def lose(self) -> None:
         """Forget what was sent, as if the broker had burnt down."""
@@ -54,9 +55,11 @@ class Desk:
         self.ran[message.actor_name] += 1
         try:
             ACTORS[message.actor_name](*message.args, **message.kwargs)
-        except (Busy, RateLimited) as error:
-            wait = error.seconds if isinstance(error, Busy) else error.retry_after
+        except (Busy, Unavailable) as error:
+            wait = error.seconds if isinstance(error, Busy) else error.retry_after or 10
             self._delayed.append((now().timestamp() + wait, message))
+        except (OutcomeUnknown, Rejected):
+            self.dead[message.actor_name] += 1
 
     def _due(self) -> list[Message]:
         for message in self._sent():

@@ -137,7 +137,7 @@ def test_two_switches_in_a_row_are_two_messages_and_the_older_one_ends(room: Roo
         "b[.]example -&gt; c[.]example", "a[.]example -&gt; b[.]example",
     ]  # fmt: skip
     assert "Voluum: waiting, left to the next switch" in room.texts()[1]
-    desk.pass_time(90)
+    desk.pass_time(90, *NEWS)
     assert [one.key for one in incidents.open_ones(9)] == [f"{second.pipeline_id}:3"]
 
 
