@@ -157,7 +157,7 @@ def _second_answer(call: Call, first: DomainEvidence) -> Judged:
     return _unless_unknown(_decided(call, first, look))
 
 
-def _is_final(decision: Decision) -> bool:
+def _is_final(decision: Decision | Wait) -> bool:
     """Whether no second answer could change it."""
     return isinstance(decision, Ignore) and decision.reason in _BEFORE_THE_SECOND
 
@@ -180,7 +180,8 @@ def _unless_unknown(found: Judged) -> Judged:
 def _ends(first: DomainEvidence) -> datetime:
     """Until when an answer may be acted on, as far as it may wait for that."""
     longest = MAX_AGE[Source(first.source)]
-    return first.observed_at + (min(longest, TOO_OLD) if first.source == Source.GSB else longest)
+    ends: datetime = first.observed_at + (min(longest, TOO_OLD) if first.source == Source.GSB else longest)
+    return ends
 
 
 def _confirm_after() -> timedelta:

@@ -12,7 +12,7 @@ from dramatiq.brokers.stub import StubBroker
 from config.clock import now
 from models import audit
 from models.database import execute
-from models.domain_states import Source
+from models.domain_states import Source, Verdict
 from models.domains import DomainEvidence
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
@@ -190,7 +190,7 @@ def test_a_bad_certificate_moves_only_pipelines_that_want_that(duty: Duty) -> No
     pipeline("P", A, B)
     duty.sandbox.host(A, tls="expired")
     execute("update tracking_domain_pipeline set block_on_tls = %s", (True,))
-    first = yard.answer(A, yard.Verdict.UNSAFE, Source.TLS)
+    first = yard.answer(A, Verdict.UNSAFE, Source.TLS)
     duty.block(reason="TLS_INVALID", evidence=first)
     duty.wait(30)
     assert read().active_domain == B
@@ -201,7 +201,7 @@ def test_a_listed_spare_is_passed_over_and_named(duty: Duty) -> None:
     duty.sandbox.host(B, listed=["MALWARE"])
     duty.sandbox.host(C, dns="nx")
     for source in (Source.TLS, Source.RDAP):
-        yard.answer(D, yard.Verdict.SAFE, source)
+        yard.answer(D, Verdict.SAFE, source)
     duty.confirmed()
     last = yard.switches()[-1]
     assert (read().active_domain, last.unverified) == (D, False)

@@ -13,7 +13,7 @@ from core.domains import holds, pipelines, preflight
 from core.domains.persons import AlreadyChanged, Refused
 from models import audit, pipeline_writes
 from models.database import fetch
-from models.domain_states import Mode
+from models.domain_states import Mode, Source
 from models.proposals import open_of
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
@@ -122,7 +122,7 @@ def test_a17_a_second_listing_and_a_third_switch_within_a_day_hold_the_pipeline(
     assert (read().active_domain, read().held_reason) == (B, "fix_the_cause")
     pipeline("Q", *(f"q{number}.sandbox.test" for number in range(4)))
     for number in range(3):
-        duty.confirmed(f"q{number}.sandbox.test", yard.Source.DNS, "DNS_NOT_RESOLVABLE")
+        duty.confirmed(f"q{number}.sandbox.test", Source.DNS, "DNS_NOT_RESOLVABLE")
         duty.wait(3600)
     assert (read("Q").active_domain, read("Q").held_reason) == ("q2.sandbox.test", "too_many_switches")
     assert "as many automatic switches" in told("held", "Q")["done"]
