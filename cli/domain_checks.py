@@ -69,8 +69,10 @@ def name_of(domain: str) -> str:
 @contextmanager
 def broker(settings: Settings) -> Iterator[None]:
     """A broker for the messages that this command sends."""
+    from config import logs
     from worker.broker import load_actors, make_broker
 
+    logs.configure(settings)  # an unreachable broker is talk, and must not end up among the data
     load_actors()
     made = make_broker(settings, "worker")
     try:
