@@ -101,9 +101,8 @@ def test_the_fourth_time_within_an_hour_a_person_must_look(clock: time_machine.T
     assert rows == [(4,)]
 
 
-@pytest.mark.parametrize("mode", [Mode.SUGGEST, Mode.WATCH])
-def test_a_pipeline_that_does_not_act_by_itself_only_tells(clock: time_machine.Traveller, mode: Mode) -> None:
-    made = followed(mode=mode)
+def test_a_pipeline_that_does_not_act_by_itself_only_tells(clock: time_machine.Traveller) -> None:
+    made = followed(mode=Mode.SUGGEST)
     found = compare(k1="a.example")
     assert (found.reopened, len(found.stuck), yard.steps(made)["voluum"]) == ((), 1, "done")
 

@@ -28,7 +28,7 @@ def listed(room: Room) -> Switched:
     """A switch because of a listing, confirmed 41 s after it was found."""
     pipeline("DE-sweeps", "c4.example", "c5.example", "c6.example", with_update_voluum=True, with_update_affise=True)
     room.pass_time(minutes=5)
-    facts = {
+    facts: dict[str, Any] = {
         "subject": "https://c4.example/",
         "provider": "safebrowsing-v5",
         "detail": {"threats": ["SOCIAL_ENGINEERING"]},
