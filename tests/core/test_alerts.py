@@ -142,7 +142,8 @@ def test_many_at_once_from_many_processes_lose_nothing_and_open_one_row(database
         thread.start()
     for thread in threads:
         thread.join()
-    assert fetch("select sum(count) from alert")[0][0] == 20
+    # one that ends while it is noted again may come back as another row, and many of these are a storm
+    assert fetch("select sum(count) from alert where kind = 'unsafe'")[0][0] == 20
     assert incidents.open_ones(10) == []
 
 
