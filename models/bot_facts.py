@@ -74,4 +74,7 @@ def states_of(domain: str) -> list[tuple[str, str, datetime]]:
 def clicks_on(day: date) -> Clicks | None:
     """The clicks of a day of the reports; None before they were added up."""
     rows = fetch(_CLICKS, (bind(day),))
-    return Clicks(*map(int, rows[0][:5]), instant(rows[0][5])) if rows else None
+    if not rows:
+        return None
+    counted, unique, social, refused, errors, as_of = rows[0]
+    return Clicks(int(counted), int(unique), int(social), int(refused), int(errors), instant(as_of))

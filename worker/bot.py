@@ -43,7 +43,7 @@ def handle(update: Any) -> Heard | None:
             raise
         _failed(error)
         transaction(lambda: bot_updates.take(number, now()))  # or it would come again for ever
-        return news and Heard(news, said(news, FAILED))
+        return Heard(news, said(news, FAILED)) if news else None
 
 
 def finish(heard: Heard) -> Heard:

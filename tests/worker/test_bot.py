@@ -15,6 +15,7 @@ from core.buttons import Action
 from core.domains import pipelines
 from models import proposals
 from models.database import db, disconnect, fetch
+from models.domain_states import Verdict
 from models.fields import bind
 from tests.core.chatroom import CHAT
 from tests.core.domains import yard
@@ -27,7 +28,7 @@ from worker.domains import persons
 __all__ = ["desk", "sandbox"]
 
 
-def acked(alert_id: int) -> str | None:
+def acked(alert_id: int) -> Any:
     return fetch("select acked_by from alert where id = %s", (alert_id,))[0][0]
 
 
@@ -96,7 +97,7 @@ def test_holding_and_releasing_by_buttons_is_noted_and_asked_about(desk: Desk) -
     assert desk.press("Hold") == "P is held"
     desk.announce()
     assert "Held by anna 03:1" in desk.texts()[0]
-    yard.answer("a.example", yard.Verdict.UNSAFE)
+    yard.answer("a.example", Verdict.UNSAFE)
     assert desk.press("Release") == "sure? say so below"
     assert yard.read("P").held_at is not None
     assert desk.press("Yes, release").startswith("P is released; still suspected: a.example")

@@ -85,8 +85,8 @@ def test_an_outage_is_waited_out(live: Sandbox, monkeypatch: pytest.MonkeyPatch)
     wait_for(lambda: bool(texts(live)))
     listener.stop()
     listener.join(30)
-    hits = {one["id"]: one["hits"] for one in live.control("GET", "faults")["faults"]}
-    assert hits[fault] == 3
+    fired = {one["id"]: one["fired"] for one in live.control("GET", "faults")["faults"]}
+    assert fired[fault] == 3
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from worker.digest import send_domains_digest
 from worker.domains import persons
 
 __all__ = ["desk", "sandbox"]
+TOO_MANY = '{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":7}}'
 
 
 def lines(desk: Desk) -> list[str]:
@@ -86,7 +87,7 @@ def test_pipelines_with_enough_spares_are_one_line(desk: Desk) -> None:
 
 
 def test_a_digest_that_could_not_be_sent_is_sent_by_the_next_try(desk: Desk) -> None:
-    fault = desk.sandbox.fault("telegram", {"type": "retry_after", "seconds": 7})
+    fault = desk.sandbox.fault("telegram", {"type": "status", "status": 429, "body": TOO_MANY})
     with pytest.raises(Unavailable):
         send_domains_digest()
     desk.sandbox.control("DELETE", f"faults/{fault}")
@@ -105,6 +106,7 @@ def test_one_that_may_have_arrived_is_not_sent_twice(desk: Desk) -> None:
 
 def test_it_is_read_at_any_time_by_command(desk: Desk) -> None:
     assert desk.say("/digest now").startswith("🟢 DIGEST  21 Nov")
+    desk.pass_time(seconds=12)
     send_domains_digest()
     assert len(desk.messages()) == 2
 

@@ -22,7 +22,7 @@ def test_the_page_shows_chats_and_lets_people_press_and_write(sandbox: Sandbox) 
     assert 'value="x&lt;1"><button>Ack</button>' in page
     for form in ({"chat": -100, "message": 1, "who": 7, "data": "x<1"}, {"chat": 7, "who": 7, "text": "/status"}):
         reply = ask(sandbox, "POST", "/telegram/", urlencode(form).encode())
-        assert (reply.status, reply.headers["Location"]) == (303, "/telegram/?who=7")
+        assert (reply.status, reply.headers["location"]) == (303, "/telegram/?who=7")
     press, message = orjson.loads(ask(sandbox, "GET", f"{BOT}/getUpdates").body)["result"]
     assert press["callback_query"]["data"] == "x<1"
     assert press["callback_query"]["message"]["chat"] == {"id": -100, "type": "supergroup"}
