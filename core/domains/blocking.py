@@ -132,9 +132,11 @@ def _not_bad(case: Case, look: Look) -> Decision | Wait:
     return Wait(now() + AGAIN, None, "unknown") if agreed else Ignore("unknown", incident="unknown")
 
 
-def _keep(look: Look, case: Case, *, suspected: bool) -> int | None:
+def _keep(look: Look, case: Case, *, suspected: bool, signed: bool = False) -> int | None:
+    """Store a look; a clean one takes back what was agreed to, unless that rests on a signed answer."""
+
     def work() -> int | None:
-        if look.verdict is Verdict.SAFE:
+        if look.verdict is Verdict.SAFE and not signed:
             proposals.void(case)
         return confirming.keep(look, suspected=suspected)
 
@@ -153,7 +155,8 @@ def _second_answer(call: Call, first: DomainEvidence) -> Judged:
     if now() < due and source not in CONFIRMED:
         return Judged(call, Wait(due, first.id, "confirm"), early.case, first)
     look = confirming.look(_target(call, early.case, first.subject), source)
-    _keep(look, early.case, suspected=source not in CONFIRMED)
+    signed = source in CONFIRMED
+    _keep(look, early.case, suspected=not signed, signed=signed)
     return _unless_unknown(_decided(call, first, look))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
 
@@ -16,7 +17,7 @@ from core.domains.brakes import Switch
 from core.domains.persons import AlreadyChanged
 from models import database as connections
 from models.database import disconnect, fetch
-from models.domain_states import Mode
+from models.domain_states import Mode, Verdict
 from models.proposals import open_of
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
@@ -24,6 +25,7 @@ from tests.core.domains import yard
 from tests.core.domains.plain_model import Died
 from tests.core.domains.yard import ANNA, pipeline, read
 from tests.worker.domains.duty import A, B, C, Duty, incident, on_duty
+from tests.worker.domains.field import sent, watched
 from worker.domains import blocking as worker
 
 DECIDED = "select count(*) from audit_log where action in ('proposal.accept', 'proposal.ignore')"
@@ -146,6 +148,18 @@ def together(*works: Callable[[], Any]) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_what_is_to_be_asked_later_waits_as_one_row(
+    database: Any, sandbox: Sandbox, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pipeline("P", A, B)
+    with watched(sandbox, settings_env, monkeypatch, tmp_path):
+        row = yard.answer(A, Verdict.UNSAFE)
+        for _ in range(3):
+            worker.block_active_tracking_domain(A, "GSB_UNSAFE", row.id)
+        order = {"domain": A, "reason": "GSB_UNSAFE", "evidence_id": row.id}
+        assert sent("block_active_tracking_domain") == [order]
 
 
 def test_workers_with_the_same_message_switch_once(duty: Duty) -> None:

@@ -116,3 +116,8 @@ def verdict(name: str, source: Source = Source.GSB) -> str:
     """What a source says of a domain now."""
     sql = "select verdict from domain_state where domain_id = %s and source = %s"
     return str(fetch(sql, (yard.domain(name).id, source.value))[0][0])
+
+
+def buttons(kind: str, key: str) -> list[str]:
+    """The buttons of the open incident of an object."""
+    return [one["text"] for row in told(kind, key)["buttons"] for one in row]

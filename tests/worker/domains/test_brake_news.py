@@ -10,16 +10,14 @@ import pytest
 from dramatiq.brokers.stub import StubBroker
 
 from core.domains import holds, pipelines, preflight
-from core.domains.persons import AlreadyChanged, Refused
-from models import audit, pipeline_writes
+from models import pipeline_writes
 from models.database import fetch
 from models.domain_states import Mode, Source
-from models.proposals import open_of
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.domains import yard
 from tests.core.domains.yard import ANNA, pipeline, read
-from tests.worker.domains.duty import A, B, C, Duty, incident, on_duty, told
+from tests.worker.domains.duty import A, B, C, Duty, buttons, incident, on_duty, told
 from worker.alerts import Severity
 from worker.domains import persons
 
@@ -37,16 +35,6 @@ def sandbox() -> Iterator[Sandbox]:
 def duty(sandbox: Sandbox, database: Any, stub_broker: StubBroker, settings_env: SettingsEnv) -> Iterator[Duty]:
     with on_duty(sandbox, stub_broker, settings_env) as made:
         yield made
-
-
-def proposal(name: str = "P") -> int:
-    found = open_of(read(name).id)
-    assert found is not None, "no open proposal"
-    return found.id
-
-
-def buttons(kind: str, key: str) -> list[str]:
-    return [one["text"] for row in told(kind, key)["buttons"] for one in row]
 
 
 def test_a16_when_half_of_all_domains_go_bad_nobody_is_switched_and_there_is_one_message(duty: Duty) -> None:
@@ -136,72 +124,6 @@ def test_watch_tells_once_and_changes_nothing(duty: Duty) -> None:
     assert found is not None
     assert (found.count, found.severity, buttons("unsafe", A)) == (1, Severity.CRITICAL, ["Ignore 6 h"])
     assert (read().active_domain, len(yard.switches())) == (A, 1)
-
-
-def test_a23_an_accepted_proposal_is_confirmed_anew_and_switches_in_the_name_of_the_person(duty: Duty) -> None:
-    pipeline("P", A, B, mode=Mode.SUGGEST)
-    duty.confirmed()
-    assert (read().active_domain, buttons("unsafe", A)) == (A, ["Switch", "Ignore 6 h"])
-    duty.wait(5 * 3600)
-    number = proposal()
-    persons.accept_proposal(number, ANNA)
-    with pytest.raises(AlreadyChanged, match="already changed"):
-        persons.accept_proposal(number, ANNA)
-    duty.run()
-    last = yard.switches()[-1]
-    assert (read().active_domain, str(last.trigger), last.actor, last.reason) == (B, "manual", "anna", "GSB_UNSAFE")
-    assert last.observed_at == last.decided_at
-    assert incident("unsafe", A) is None
-    with pytest.raises(AlreadyChanged, match="already changed"):
-        persons.ignore_proposal(number, ANNA)
-    assert [row.action for row in audit.page(limit=2)] == ["pipeline.block", "proposal.accept"]
-
-
-def test_a23_a_proposal_that_expired_or_was_overtaken_is_refused(duty: Duty) -> None:
-    pipeline("P", A, B, C, mode=Mode.SUGGEST)
-    duty.confirmed()
-    late = proposal()
-    duty.wait(6 * 3600 + 1)
-    with pytest.raises(Refused, match="expired"):
-        persons.accept_proposal(late, ANNA)
-    duty.confirmed()
-    again = proposal()
-    assert again != late
-    pipelines.switch("P", ANNA, "by hand")
-    with pytest.raises(AlreadyChanged, match="already changed"):
-        persons.accept_proposal(again, ANNA)
-    with pytest.raises(Refused, match="no proposal 99"):
-        persons.ignore_proposal(99, ANNA)
-    duty.run()
-    assert read().active_domain == B
-
-
-def test_what_was_agreed_to_is_void_once_the_domain_is_clean(duty: Duty) -> None:
-    pipeline("P", A, B, mode=Mode.SUGGEST)
-    duty.confirmed()
-    duty.sandbox.host(A, listed=[])
-    persons.accept_proposal(proposal(), ANNA)
-    duty.run()
-    assert read().active_domain == A
-    duty.wait(600)
-    duty.confirmed()
-    assert (read().active_domain, proposal() > 1) == (A, True)
-
-
-def test_an_ignored_domain_is_left_alone_for_six_hours_and_proposed_again_loudly(duty: Duty) -> None:
-    pipeline("P", A, B, mode=Mode.SUGGEST)
-    duty.confirmed()
-    persons.ignore_proposal(proposal(), ANNA)
-    found = incident("unsafe", A)
-    assert found is not None
-    assert (found.acked_by, found.repeat_at) == ("anna", None)
-    duty.confirmed()
-    assert open_of(read().id) is None
-    duty.wait(6 * 3600)
-    duty.confirmed()
-    anew = incident("unsafe", A)
-    assert anew is not None
-    assert (proposal() > 1, anew.acked_by) == (True, None)
 
 
 def test_a_hold_that_is_put_on_while_the_spares_are_looked_at_has_its_say(
