@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli import domain_checks
+from cli import domain_checks, safety
 from cli.errors import CommandError
 from cli.session import DryRun, Json, Yes
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from models.roles import Unblocked
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Tracking domains: check, history, spares, unblock."
+    no_args_is_help=True, rich_markup_mode=None, help="Tracking domains: check, history, spares, answer, unblock."
 )
 app.command("check")(domain_checks.check)
+app.command()(safety.answer)
 Name = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain.")]
 
 
