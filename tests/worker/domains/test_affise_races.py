@@ -1,21 +1,19 @@
-"""Requests to Affise against newer switches, second workers, frozen ones and deaths at any line."""
+"""Requests to Affise against newer switches, strangers' edits and workers that were frozen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from threading import Thread
 from typing import Any
 
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from core.domains import affise_applying, affise_planning
+from core.domains import affise_applying
 from core.domains import steps as fence
 from integrations.affise import Affise
 from models import affise_items, affise_requests
 from models.affise_requests import AT_WORK
 from models.conflicts import transaction
-from models.database import disconnect, ensure_connection
 from models.domain_states import Step
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
@@ -24,7 +22,7 @@ from tests.integrations.platforms.made import offers
 from tests.worker.domains.tenant import FIRST, A, B, C, Tenant, opened
 from worker.domains.affise import apply_affise_switch_item, plan_affise_switch_request
 from worker.domains.affise_news import follow
-from worker.domains.steps import claimed, reopened
+from worker.domains.steps import reopened
 from worker.failures import Busy
 
 
@@ -84,8 +82,8 @@ def test_p7_a_worker_that_meets_a_newer_switch_right_before_its_write_writes_not
     tenant.switch()
     tenant.desk.work("plan_affise_switch_request")
     assert tenant.affise is not None
-    item = affise_items.of(tenant.request().id)[0]
-    reading = tenant.affise
+    first, reading = tenant.request(), tenant.affise
+    item = affise_items.of(first.id)[0]
 
     class Late(Slow):
         def offer(self, offer_id: int) -> dict[str, Any]:
@@ -97,6 +95,7 @@ def test_p7_a_worker_that_meets_a_newer_switch_right_before_its_write_writes_not
     tried = affise_applying.change(item.id, Late(reading, lambda: None))  # type: ignore[arg-type]
     assert tenant.writes() == []
     transaction(lambda: follow(affise_applying.keep(tried)))
+    assert tenant.statuses(first) == ["superseded", "superseded"]
     tenant.work()
     assert (tenant.hosts(), tenant.step()) == ({C: 2}, ("done", 2, 2))
 
@@ -121,6 +120,27 @@ def test_p7_what_a_frozen_worker_writes_too_late_is_put_right_within_a_minute(te
     assert (tenant.hosts(), tenant.step()[0], tenant.request().status) == ({C: 2}, "done", "done")
 
 
+def test_p7_what_a_frozen_worker_writes_under_a_newer_request_is_seen_when_that_is_through(tenant: Tenant) -> None:
+    tenant.add(1)
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    item = affise_items.of(tenant.request().id)[0]
+    assert tenant.affise is not None
+
+    def a_newer_switch_is_under_way() -> None:
+        tenant.switch()
+        tenant.desk.pass_time(70, "plan_affise_switch_request")
+        apply_affise_switch_item(affise_items.of(tenant.request().id)[0].id)
+        assert tenant.hosts() == {C: 1, A: 1}
+
+    tried = affise_applying.change(item.id, Slow(tenant.affise, a_newer_switch_is_under_way))  # type: ignore[arg-type]
+    assert tenant.hosts() == {B: 1, A: 1}
+    transaction(lambda: follow(affise_applying.keep(tried)))
+    tenant.pass_time(60)
+    assert (tenant.hosts(), tenant.step()[0], tenant.request().status) == ({C: 2}, "done", "done")
+
+
 def test_a_newer_switch_waits_for_the_write_that_is_under_way(tenant: Tenant) -> None:
     tenant.add(1)
     tenant.pipeline()
@@ -139,87 +159,6 @@ def test_a_newer_switch_waits_for_the_write_that_is_under_way(tenant: Tenant) ->
     tenant.pass_time(60)
     assert (tenant.hosts(), tenant.request().status) == ({C: 2}, "done")
     assert [offer for offer, _ in tenant.writes()] == [FIRST] * 3
-
-
-def test_every_message_twice_and_out_of_order_leaves_what_once_leaves(tenant: Tenant) -> None:
-    tenant.add()
-    tenant.pipeline()
-    tenant.switch()
-    tenant.desk.work("plan_affise_switch_request")
-    request = tenant.request()
-    for item in reversed(affise_items.of(request.id) * 2):
-        apply_affise_switch_item(item.id)
-        plan_affise_switch_request(str(request.id))
-    tenant.work()
-    assert (tenant.hosts(), tenant.request().status, tenant.step()) == ({B: 6}, "done", ("done", 6, 6))
-    assert len(tenant.writes()) == 6
-
-
-def test_two_workers_at_once_write_each_address_once(tenant: Tenant) -> None:
-    tenant.add(2)
-    tenant.pipeline()
-    tenant.switch()
-    tenant.desk.work("plan_affise_switch_request")
-    request = tenant.request()
-    numbers = [item.id for item in affise_items.of(request.id)]
-    errors: list[Exception] = []
-
-    def worker() -> None:
-        ensure_connection()
-        try:
-            for number in numbers:
-                apply_affise_switch_item(number)
-        except Exception as error:  # noqa: BLE001  shown by the test
-            errors.append(error)
-        finally:
-            disconnect()
-
-    threads = [Thread(target=worker) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    tenant.pass_time(120)
-    assert errors == []
-    assert (tenant.hosts(), tenant.request().status, tenant.step()) == ({B: 4}, "done", ("done", 4, 4))
-    assert len(tenant.writes()) == 4
-
-
-def planned_and_lost(tenant: Tenant) -> None:
-    """Dies with the offers read and nothing stored."""
-    affise_planning.look(tenant.request().id, claimed, tenant.affise)
-
-
-def applied_and_lost(tenant: Tenant) -> None:
-    """Dies with an address written and nothing stored."""
-    tenant.desk.work("plan_affise_switch_request")
-    tenant.begun()
-
-
-def stored_and_unsent(tenant: Tenant) -> None:
-    """Dies with everything stored and the next message lost with the broker."""
-    tenant.desk.work("plan_affise_switch_request")
-    apply_affise_switch_item(affise_items.of(tenant.request().id)[0].id)
-
-
-def taken_and_lost(tenant: Tenant) -> None:
-    """Dies with the item begun and nothing written."""
-    tenant.desk.work("plan_affise_switch_request")
-    item = affise_items.of(tenant.request().id)[0]
-    assert claimed(tenant.request().switch_id, Step.AFFISE)
-    assert affise_items.start(item.id)
-
-
-@pytest.mark.parametrize("death", [planned_and_lost, applied_and_lost, stored_and_unsent, taken_and_lost])
-def test_a_worker_that_dies_is_resumed_to_the_same_end(tenant: Tenant, death: Callable[[Tenant], None]) -> None:
-    tenant.add(2)
-    tenant.pipeline()
-    tenant.switch()
-    death(tenant)
-    tenant.desk.lose()
-    tenant.pass_time(240)
-    assert (tenant.hosts(), tenant.request().status, tenant.step()) == ({B: 4}, "done", ("done", 4, 4))
-    assert sorted(tenant.writes()) == sorted(set(tenant.writes()))
 
 
 def test_a_step_that_was_opened_again_plans_from_what_the_offers_say_now(tenant: Tenant) -> None:

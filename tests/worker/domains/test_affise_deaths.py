@@ -1,0 +1,119 @@
+"""Requests to Affise when messages come twice, workers work side by side, or die at any line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from threading import Thread
+from typing import Any
+
+import pytest
+from dramatiq.brokers.stub import StubBroker
+
+from core.domains import affise_planning
+from models import affise_items
+from models.database import disconnect, ensure_connection
+from models.domain_states import Step
+from sandbox.server import Sandbox
+from tests.conftest import SettingsEnv
+from tests.worker.domains.tenant import B, Tenant, opened
+from worker.domains.affise import apply_affise_switch_item, plan_affise_switch_request
+from worker.domains.steps import claimed
+
+
+@pytest.fixture(scope="module")
+def _sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def tenant(
+    _sandbox: Sandbox,
+    database: Any,
+    stub_broker: StubBroker,
+    settings_env: SettingsEnv,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Tenant]:
+    with opened(_sandbox, stub_broker, settings_env, monkeypatch) as made:
+        yield made
+
+
+def test_every_message_twice_and_out_of_order_leaves_what_once_leaves(tenant: Tenant) -> None:
+    tenant.add()
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    request = tenant.request()
+    for item in reversed(affise_items.of(request.id) * 2):
+        apply_affise_switch_item(item.id)
+        plan_affise_switch_request(str(request.id))
+    tenant.work()
+    assert (tenant.hosts(), tenant.request().status, tenant.step()) == ({B: 6}, "done", ("done", 6, 6))
+    assert len(tenant.writes()) == 6
+
+
+def test_two_workers_at_once_write_each_address_once(tenant: Tenant) -> None:
+    tenant.add(2)
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    request = tenant.request()
+    numbers = [item.id for item in affise_items.of(request.id)]
+    errors: list[Exception] = []
+
+    def worker() -> None:
+        ensure_connection()
+        try:
+            for number in numbers:
+                apply_affise_switch_item(number)
+        except Exception as error:  # noqa: BLE001  shown by the test
+            errors.append(error)
+        finally:
+            disconnect()
+
+    threads = [Thread(target=worker) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    tenant.pass_time(120)
+    assert errors == []
+    assert (tenant.hosts(), tenant.request().status, tenant.step()) == ({B: 4}, "done", ("done", 4, 4))
+    assert len(tenant.writes()) == 4
+
+
+def planned_and_lost(tenant: Tenant) -> None:
+    """Dies with the offers read and nothing stored."""
+    affise_planning.look(tenant.request().id, claimed, tenant.affise)
+
+
+def applied_and_lost(tenant: Tenant) -> None:
+    """Dies with an address written and nothing stored."""
+    tenant.desk.work("plan_affise_switch_request")
+    tenant.begun()
+
+
+def stored_and_unsent(tenant: Tenant) -> None:
+    """Dies with everything stored and the next message lost with the broker."""
+    tenant.desk.work("plan_affise_switch_request")
+    apply_affise_switch_item(affise_items.of(tenant.request().id)[0].id)
+
+
+def taken_and_lost(tenant: Tenant) -> None:
+    """Dies with the item begun and nothing written."""
+    tenant.desk.work("plan_affise_switch_request")
+    item = affise_items.of(tenant.request().id)[0]
+    assert claimed(tenant.request().switch_id, Step.AFFISE)
+    assert affise_items.start(item.id)
+
+
+@pytest.mark.parametrize("death", [planned_and_lost, applied_and_lost, stored_and_unsent, taken_and_lost])
+def test_a_worker_that_dies_is_resumed_to_the_same_end(tenant: Tenant, death: Callable[[Tenant], None]) -> None:
+    tenant.add(2)
+    tenant.pipeline()
+    tenant.switch()
+    death(tenant)
+    tenant.desk.lose()
+    tenant.pass_time(240)
+    assert (tenant.hosts(), tenant.request().status, tenant.step()) == ({B: 4}, "done", ("done", 4, 4))
+    assert sorted(tenant.writes()) == sorted(set(tenant.writes()))
