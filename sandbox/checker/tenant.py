@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -114,9 +115,8 @@ class Checker:
             note: dict[str, Any] = {"request_id": question.request_id, "domain": question.domain, "statuses": []}
             self._answers.append(note)
             body = self._body(question, settings)
-            self._world.calls.later(
-                settings.delay_ms, lambda body=body: self._call(question, settings, body), note["statuses"].append
-            )
+            made = partial(self._call, question, settings, body)
+            self._world.calls.later(settings.delay_ms, made, note["statuses"].append)
 
     def _call(self, question: Question, settings: Settings, body: bytes) -> Call:
         at = self._world.clock.now() - (SKEW if settings.spoilt == "skew" else timedelta())

@@ -24,7 +24,7 @@ def test_a_key_id_may_not_come_twice(settings_env: SettingsEnv) -> None:
 def test_addresses_lead_over_https_or_to_this_machine(settings_env: SettingsEnv, name: str) -> None:
     with pytest.raises(SettingsError, match=f"{name}: must start with https"):
         settings_env(**{name: "http://checker.example/"})
-    assert settings_env(**{name: "http://127.0.0.1:8700/x"})
+    assert getattr(settings_env(**{name: "http://127.0.0.1:8700/x"}), name.lower()) == "http://127.0.0.1:8700/x"
 
 
 def test_the_sandbox_stands_in_for_checker_and_search_console(settings_env: SettingsEnv) -> None:
