@@ -118,7 +118,7 @@ def _incident(row: tuple[Any, ...]) -> Incident:
     values = list(row[:14])
     values[3], values[5] = Severity(values[3]), _document(values[5])
     times = (None if one is None else instant(one) for one in row[14:21])
-    return Incident(*values, *times, notes=tuple(_document(row[21])))
+    return Incident(*[*values, *times, tuple(_document(row[21]))])
 
 
 def _document(value: Any) -> Any:

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from config.clock import monotonic
+from config.settings import get_settings
 from core.bot import people
 from core.domains.persons import By
 from models.database import db, fetch
 from sandbox.server import Sandbox
 from tests.cli.conftest import Cli
 from tests.conftest import SettingsEnv
+from worker import actor as actors
 
 BOT = {"TELEGRAM_BOT_TOKEN": "123:canary-token", "TELEGRAM_CHAT_ID": "-100"}
 HOOK = {
@@ -93,3 +96,17 @@ def test_another_program_that_listens_is_an_exit_of_its_own(
     sandbox.edit("telegram", "settings", second_poller=True)
     assert embedded("bot") == 7
     assert "webhook delete" in embedded.err
+
+
+def test_the_embedded_product_listens_too(bot: SettingsEnv, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cli.up import embedded as product
+
+    monkeypatch.setattr(actors, "_current", [])
+    chat = {"id": -100, "type": "supergroup"}
+    said = {"message_id": 1, "from": {"id": 7}, "chat": chat, "text": "/whoami"}
+    with product(get_settings(), port=0, redirect_port=0):
+        sandbox.edit("telegram", "update", message=said)
+        deadline = monotonic() + 30
+        while not (messages := sandbox.control("GET", "telegram/messages")["messages"]):
+            assert monotonic() < deadline, "the bot does not answer"
+    assert messages[0]["text"].startswith("not linked")
