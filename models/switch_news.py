@@ -77,7 +77,7 @@ _PROOF = "select source, subject, provider, detail, observed_at from domain_evid
 _ANSWERS = """
 select count(distinct observed_at), min({us:observed_at}), max({us:observed_at}) from domain_evidence
 where domain_id = %s and source in ('gsb', 'dns', 'gsc') and verdict in ('suspect', 'unsafe')
-    and observed_at between {instant} and {instant}
+    and canary_ok is not false and observed_at between {instant} and {instant}
 """
 _SUSPECTED = """
 select distinct domain_id from domain_state

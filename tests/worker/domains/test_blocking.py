@@ -10,7 +10,7 @@ import pytest
 from dramatiq.brokers.stub import StubBroker
 
 from config.clock import now
-from models import audit
+from models import audit, switch_news
 from models.database import execute
 from models.domain_states import Source, Verdict
 from models.domains import DomainEvidence
@@ -105,6 +105,9 @@ def test_a_provider_that_recovers_meanwhile_confirms_it(duty: Duty) -> None:
     duty.sandbox.control("DELETE", f"faults/{fault}")
     duty.wait(60)
     assert read().active_domain == B
+    proof = switch_news.proof(switch_news.made(yard.switches()[-1].id))
+    assert proof is not None
+    assert (proof.answers, proof.seconds) == (2, 90)
 
 
 def test_a_provider_that_lists_everything_moves_nobody(duty: Duty) -> None:
