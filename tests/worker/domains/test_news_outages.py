@@ -95,3 +95,15 @@ def test_while_telegram_is_down_the_switch_stands_operators_are_mailed_and_it_is
     assert sum(message["reply_to"] is None for message in room.messages()) == 1
     assert len(box.raw) == 2
     assert now() - row(made.id).decided_at < timedelta(minutes=10)
+
+
+def test_many_switches_at_once_are_told_together_and_each_of_them_is_announced(room: Room, desk: Desk) -> None:
+    names = [f"P{number}" for number in range(12)]
+    for name in names:
+        pipeline(name, *(f"{letter}.{name.lower()}.example" for letter in "abc"))
+    made = [switch(name) for name in names]
+    desk.pass_time(180)
+    assert all(row(each.id).message_id for each in made)
+    assert {yard.steps(each.id)["telegram"] for each in made} == {"done"}
+    assert any("STORM" in text for text in room.texts())
+    assert room.most_calls_in_a_minute() <= 20
