@@ -107,8 +107,10 @@ def _note(found: Judged, ended: Switched | Judged, began: datetime) -> None:
         log.info("pipeline_switched", pipeline_id=ended.pipeline_id, seq=ended.seq, reason=found.call.reason)
         return
     word = _word(ended.decision)
-    if word != "confirm":
-        metrics.BRAKES.labels(word).inc()
+    if word == "confirm":
+        log.info("second_answer_awaited", reason=found.call.reason)
+        return
+    metrics.BRAKES.labels(word).inc()
     log.info("pipeline_not_switched", brake=word, reason=found.call.reason)
 
 
