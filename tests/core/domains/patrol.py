@@ -76,7 +76,7 @@ def verdicts(source: Source, *names: str) -> list[str]:
     return [states.get(domain(name).id, "") for name in names]
 
 
-def cycles(source: Source) -> list[tuple[str, int, int, int, int]]:
+def cycles(source: Source) -> list[tuple[str | None, int | None, int | None, int | None, int | None]]:
     """(action, safe, suspect, unsafe, unknown) of each sweep of a source."""
     found = CheckCycle.select().where(CheckCycle.source == source.value).order_by(CheckCycle.id)
     return [(one.action, one.safe, one.suspect, one.unsafe, one.unknown) for one in found]

@@ -91,6 +91,13 @@ def test_an_outage_of_twelve_cycles_is_one_incident_and_no_order(sandbox: Sandbo
         check_gsb()
         (blind,) = told().values()
         assert (blind.count, len(fetch("select 1 from alert"))) == (2, 1)
+
+
+def test_blindness_is_over_as_soon_as_the_canaries_sing(sandbox: Sandbox) -> None:
+    patrol.fleet(1)
+    sandbox.host("malware.canary.sandbox.test", listed=[])
+    check_gsb()
+    assert "an address that is always listed came back clean" in told()["checker_blind gsb"].payload["happened"]
     sandbox.reset()
     check_gsb()
     assert told() == {}
@@ -108,8 +115,9 @@ def test_without_a_provider_the_checks_say_so_and_dns_goes_on(
 
 
 def test_a_dead_name_waits_for_its_second_round_once_and_is_ordered_after_it(sandbox: Sandbox) -> None:
-    gone, _ = patrol.fleet(2)
+    gone, fine = patrol.fleet(2)
     sandbox.host(gone, dns="nx")
+    sandbox.host(fine, dns="ok")
     with time_machine.travel(now(), tick=True) as travel:
         for _ in range(2):
             check_dns()
@@ -135,7 +143,7 @@ def test_liars_failures_silence_and_sinkholes_are_each_the_right_incident_and_no
         assert sorted(told()) == [*broken, f"dns_differing {lied}", f"dns_sinkholed {sunk}"]
         assert patrol.verdicts(Source.DNS, *names) == ["safe", "unknown", "unknown", "unknown"]
         for name in names:
-            small_sandbox.host(name, dns=None)
+            small_sandbox.host(name, dns="ok")
         check_dns([failing])
         assert len(told()) == 3
         check_dns()
