@@ -134,10 +134,14 @@ _TAKEN_BACK = """
 update affise_switch_item set status = 'rolled_back' where request_id = %s and offer_id = %s and field = %s
     and status in ('verified', 'failed')
 """
-_PARKED = """
-select i.offer_id, i.before, i.after from affise_switch_item i join affise_switch_request r on r.id = i.request_id
-where r.pipeline_id = %s and r.new_domain like '%%/%%' and r.undo_of is null and i.field = 'url'
-    and i.status in ('verified', 'skipped') order by i.id
+# what came later than an address of our own shows where the offer was led since
+_LED = """
+select i.offer_id, i.before, i.after, r.new_domain from affise_switch_item i
+join affise_switch_request r on r.id = i.request_id
+where r.pipeline_id = %s and i.field = 'url' and i.status in ('verified', 'skipped') and i.id >= (
+    select min(o.id) from affise_switch_item o join affise_switch_request w on w.id = o.request_id
+    where w.pipeline_id = r.pipeline_id and w.new_domain like '%%/%%' and w.undo_of is null)
+order by i.id
 """
 
 
@@ -215,7 +219,12 @@ def taken_back(request_id: UUID, item: Item) -> bool:
 
 def parked(pipeline_id: int) -> dict[int, tuple[str, str]]:
     """Offers that lead to the pipeline's own address because it had no domain left: by id, address before and since."""
-    return {int(offer): (before, after) for offer, before, after in fetch(_PARKED, (pipeline_id,))}
+    found: dict[int, tuple[str, str]] = {}
+    for offer, before, after, new in fetch(_LED, (pipeline_id,)):
+        found.pop(int(offer), None)
+        if "/" in new:
+            found[int(offer)] = (before, after)
+    return found
 
 
 def _item(row: Sequence[Any]) -> Item:

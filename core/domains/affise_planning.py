@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from config.clock import now
 from config.settings import get_settings
-from core.domains import affise_course, pauses, platform_plan, steps
+from core.domains import affise_changes, affise_course, pauses, platform_plan, steps
 from core.domains.affise_course import NOTHING, SERVICE, Course, News, State
-from core.domains.hosts import host_of, replace_host
 from core.domains.platform_plan import Change, Mention
 from core.domains.steps import Claim
 from integrations.affise import Affise
@@ -31,7 +29,6 @@ NO_TENANT = "affise: no account is set; set AFFISE_BASE_URL and AFFISE_API_KEY"
 _OPEN_STEP = (StepState.PENDING, StepState.RUNNING)
 _TO_PLAN = (State.DRAFT, State.APPROVED)
 Take = Callable[[int, Step], Claim | None]
-Raw = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,38 +74,11 @@ def _read(found: Looked, affise: Affise | None) -> Looked:
     request, at = found.request, now()
     former = steps.former(request.pipeline_id) - {request.new}
     offers = list(affise.offers())
-    changes = planned(offers, former, request, items.parked(request.pipeline_id))
+    changes = affise_changes.wanted(offers, former, request, items.parked(request.pipeline_id))
     hosts = frozenset(former | {request.new})
     seen = affise_course.observed(request, offers, hosts, at)
     mentions = platform_plan.offer_mentions(offers, former)
     return replace(found, changes=tuple(changes), mentions=tuple(mentions), seen=tuple(seen))
-
-
-def planned(
-    offers: Sequence[Raw], former: set[str], request: Request, parked: Mapping[int, tuple[str, str]]
-) -> list[Change]:  # fmt: skip
-    """What to change in these offers for a request.
-
-    Offers that were sent to the pipeline's own address while it had no domain come back with the address they had.
-    """
-    if request.whole_url:
-        return platform_plan.trafficback_changes(offers, former, request.new)
-    changes = platform_plan.offer_changes(offers, former, request.new)
-    return changes + [change for raw in offers if (change := _returned(raw, request.new, parked))]
-
-
-def _returned(raw: Raw, new: str, parked: Mapping[int, tuple[str, str]]) -> Change | None:
-    before, since = parked.get(raw["id"], (None, None))
-    host = host_of(before) if before else None
-    if before is None or host is None or raw.get("url") != since:
-        return None
-    title = str(raw.get("title") or "")
-    return Change("offer", str(raw["id"]), title, "url", str(since), replace_host(before, host, new), _when(raw))
-
-
-def _when(raw: Raw) -> str | None:
-    value = raw.get("updated_at")
-    return value if isinstance(value, str) else None
 
 
 def keep(found: Looked | None) -> Course:
@@ -148,7 +118,7 @@ def _store(found: Looked, held: Claim, changes: Sequence[Change]) -> Course:
     if not rows.planned(request, sha256, at + APPROVAL_LASTS):
         return _overtaken(request, held, resumed)
     items.cancel(request.pipeline_id)
-    items.replace(request.id, [_row(change) for change in changes])
+    items.replace(request.id, [affise_changes.row(change) for change in changes])
     return _seen(found, _decide(request, held, len(changes), sha256, at), resumed)
 
 
@@ -238,7 +208,3 @@ def _unread(request: Request, held: Claim, error: OutsideError) -> Course:
         return _closed(request, held, f"the offers could not be read: {text}", News.UNPLANNED)
     steps.later(held, again, text, costs=not isinstance(error, RateLimited))
     return Course(request=request, plan=request.id, plan_at=again, error=text)
-
-
-def _row(change: Change) -> tuple[int, str, str, str, str, str | None]:
-    return int(change.object_id), change.title, change.field, change.before, change.after, change.updated_at

@@ -18,7 +18,7 @@ from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.domains.yard import ANNA, read
 from tests.integrations.platforms.made import offers
-from tests.worker.domains.tenant import FIRST, A, B, Tenant, incidents, opened
+from tests.worker.domains.tenant import FIRST, A, B, C, Tenant, incidents, opened
 from worker.domains import affise_acts, steps
 
 BACK = "https://back.example.test/"
@@ -170,6 +170,31 @@ def test_a15_offers_of_an_exhausted_pipeline_get_their_addresses_back_with_the_n
     after = {offer_id: offers(tenant.sandbox)[offer_id]["url"] for offer_id in before}
     assert after == {offer_id: url.replace(A, B) for offer_id, url in before.items()}
     assert (read().active_domain, tenant.request().status, tenant.hosts()) == (B, "done", {B: 6})
+
+
+def test_what_people_led_to_that_address_later_is_not_taken_for_ours(tenant: Tenant) -> None:
+    request = _exhausted(tenant)
+    affise_acts.approve(request.id, ANNA, request.items_sha256 or "")
+    tenant.work()
+    with db.atomic():
+        made = pipelines.extend("P", [B, C], ANNA)
+        assert made is not None
+        steps.follow(made)
+    tenant.work()
+    tenant.sandbox.edit("affise", str(FIRST), url=BACK)
+    tenant.switch()
+    tenant.work()
+    assert (offers(tenant.sandbox)[FIRST]["url"], tenant.request().status) == (BACK, "done")
+    assert tenant.hosts() == {"back.example.test": 1, C: 5}
+
+
+def test_addresses_that_no_database_holds_are_left_alone(tenant: Tenant) -> None:
+    tenant.add()
+    tenant.sandbox.edit("affise", str(FIRST), url=f"https://{A}/\0", title="A\0B")
+    tenant.pipeline()
+    tenant.switch()
+    tenant.work()
+    assert (tenant.request().status, tenant.hosts()) == ("done", {A: 1, B: 5})
 
 
 def test_requests_that_are_not_there_or_elsewhere_are_refused_in_words(tenant: Tenant) -> None:
