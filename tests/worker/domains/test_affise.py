@@ -232,9 +232,13 @@ def test_what_is_only_named_elsewhere_is_reported_and_left_alone(tenant: Tenant)
 
 
 def test_what_was_read_is_noted_as_seen(tenant: Tenant) -> None:
-    tenant.moved()
-    seen = {(one.object_id, one.field): one.domain for one in observations.of(["affise"])}
-    assert seen == {(str(FIRST + n), name): B for n in range(3) for name in ("url", "trafficback_url")}
+    tenant.add(1)
+    tenant.pipeline()
+    tenant.switch()
+    for task, host in (("plan_affise_switch_request", A), ("", B)):
+        tenant.desk.work(task) if task else tenant.pass_time(60)
+        seen = {(one.object_id, one.field): one.domain for one in observations.of(["affise"])}
+        assert seen == {(str(FIRST), name): host for name in ("url", "trafficback_url")}
 
 
 def test_without_an_account_the_request_waits_and_says_why(tenant: Tenant) -> None:
