@@ -17,6 +17,7 @@ from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from worker import actor as actors
 from worker.broker import load_actors, make_broker
+from worker.follow_ups import FollowUps
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -26,8 +27,9 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 def watched(
     sandbox: Sandbox, settings_env: SettingsEnv, monkeypatch: Any, folder: Path, **more: str
 ) -> Iterator[Callable[[timedelta], None]]:
-    """What moves the time. Messages stay as rows, because no broker takes them."""
+    """What moves the time. Messages stay as rows, because no broker takes them, and nobody waits for one that might."""
     monkeypatch.setattr(actors, "_current", [])
+    monkeypatch.setattr(FollowUps, "_publish", lambda *_: None)
     encoder = dramatiq.get_encoder()
     load_actors()
     bundle = folder / "authority.pem"
