@@ -56,6 +56,8 @@ def test_all_problems_are_listed_at_once(settings_env: SettingsEnv) -> None:
         ("LINK_KEYS", "1:" + "00" * 32, "32 random bytes"),
         ("LINK_KEYS", f"300:{KEY}", "id:hex"),
         ("LINK_KEYS", f"1:{KEY},1:{KEY}", "used twice"),
+        ("OPERATORS_MAIL", "Anna <anna@example.com>", "separated by commas"),
+        ("OPERATORS_MAIL", "ops@example.com,", "for example ops@example.com"),
         ("DATABASE_URL", "mysql://host/name", "postgresql://"),
         ("RABBITMQ_URL", "redis://host", "amqp://"),
         ("FALLBACK_URL", "www.example.com", "http://"),
