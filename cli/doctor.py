@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+from cli.doctor_bot import bot, bot_live
 from cli.doctor_domains import domains
 from cli.doctor_finding import Finding, bad, ok, warn
 from cli.errors import translate
@@ -32,8 +33,9 @@ def examine(*, live: bool = False) -> list[Finding]:
         _spool,
         _mail,
         domains,
+        bot,
     ]
-    for check in [*checks, *([_adload, _mail_server, _platforms, _invariants] if live else [])]:
+    for check in [*checks, *([_adload, _mail_server, _platforms, bot_live, _invariants] if live else [])]:
         found += _guarded(check, settings)
     return found
 

@@ -12,6 +12,7 @@ from core.alerts import Severity
 from core.announcing import Told
 from integrations.errors import OutsideError
 from models.database import db
+from worker import bot_metrics
 from worker.actor import actor
 from worker.failures import Busy
 
@@ -74,7 +75,8 @@ def note(alert_id: int, text: str) -> bool:
 @actor
 def announce_alert(alert_id: int) -> None:
     """Bring the operators' message about one incident up to date; without a bot it is only logged."""
-    told = announcing.announce(alert_id)
+    with bot_metrics.counted():
+        told = announcing.announce(alert_id)
     log.info("alert_announced", alert_id=alert_id, result=told.value)
     if told is Told.TAKEN:
         raise Busy(TAKEN_SECONDS)

@@ -95,14 +95,15 @@ class Listener(threading.Thread):
                 break
             if heard := bot.handle(update):
                 bot_talk.toast(self._bot, heard)
-                answers.append(bot.finish(heard))
+                answers.append(heard)
             self._after = updates.number_of(update) or self._after
         self._reply(answers)
 
     def _reply(self, answers: list[Heard]) -> None:
+        """Last, because presses wait for seconds only, and what is to be read or done at length may take longer."""
         for heard in answers:
             if not self._stopping.is_set():
-                bot_talk.reply(self._bot, heard, self._stopping.wait)
+                bot_talk.reply(self._bot, bot.finish(heard), self._stopping.wait)
 
     def _updates(self) -> list[dict[str, Any]]:
         """What is new; none, and a pause, if Telegram does not say."""

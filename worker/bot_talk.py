@@ -16,6 +16,7 @@ from integrations.telegram_port import Button, Draft, Sent, TelegramPort
 from integrations.telegram_text import shown
 from models import rate_buckets
 from models.rate_buckets import Exhausted, Limit
+from worker import bot_metrics
 from worker.bot import Heard
 from worker.bot_commands import Page
 from worker.bot_words import group
@@ -80,7 +81,8 @@ def _limits(chat_id: int) -> tuple[Limit, ...]:
 def _try(call: Callable[[], object]) -> None:
     """An answer is given once: what was decided stands, and whoever asked may ask again."""
     try:
-        call()
+        with bot_metrics.counted():
+            call()
     except RateLimited as error:
         rate_buckets.hold(announcing.limits(get_settings())[0], now() + timedelta(seconds=error.retry_after))
         log.warning("telegram_answer_dropped", reason="rate limit")

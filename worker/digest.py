@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from core import digest
+from worker import bot_metrics
 from worker.actor import actor
 
 log = structlog.get_logger(__name__)
@@ -13,5 +14,6 @@ log = structlog.get_logger(__name__)
 @actor
 def send_domains_digest() -> None:
     """Tell operators once a day what is open, what the day brought and how long spares last, also when all is quiet."""
-    sent = digest.send()
+    with bot_metrics.counted():
+        sent = digest.send()
     log.info("digest_sent", result=sent.value, buttons_forgotten=digest.tidy())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from config.clock import monotonic
+from cli import doctor
+from config.clock import monotonic, now
 from config.settings import get_settings
 from core.bot import people
 from core.domains.persons import By
+from models import bot_updates
 from models.database import db, fetch
 from sandbox.server import Sandbox
 from tests.cli.conftest import Cli
@@ -110,3 +113,22 @@ def test_the_embedded_product_listens_too(bot: SettingsEnv, sandbox: Sandbox, mo
         while not (messages := sandbox.control("GET", "telegram/messages")["messages"]):
             assert monotonic() < deadline, "the bot does not answer"
     assert messages[0]["text"].startswith("not linked")
+
+
+def test_the_doctor_says_whether_the_bot_tells_listens_and_knows_anybody(
+    sqlite_database: Any, bot: SettingsEnv, sandbox: Sandbox
+) -> None:
+    def findings(**options: Any) -> list[tuple[str, str]]:
+        return [(one.state, one.what) for one in doctor.examine(**options) if one.area == "telegram"]
+
+    deaf, unknown = ("!", "nobody listens: buttons and commands do nothing"), ("!", "0 people linked")
+    assert findings() == [deaf, unknown]
+    assert findings(live=True)[-1] == ("ok", "telegram: @sandbox_bot")
+    sandbox.edit("telegram", "settings", token="9:other")
+    assert findings(live=True)[-1][0] == "x"
+    bot_updates.listen("me", now(), now() + timedelta(minutes=1))
+    with db.atomic():
+        people.link(people.invite("anna", people.Role.OPERATOR, By("root")), 7, By("anna", kind="telegram"))
+    assert findings() == [("ok", "one process listens"), ("ok", "1 people linked")]
+    bot(TELEGRAM_CHAT_ID="")
+    assert findings() == [("x", "TELEGRAM_CHAT_ID is not set, so incidents are only logged")]

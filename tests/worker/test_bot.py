@@ -78,6 +78,29 @@ def test_after_another_switch_a_suggestion_and_an_undo_say_already_changed(desk:
     assert yard.everything() == before
 
 
+def test_a23_a_suggestion_is_accepted_once_in_time_by_somebody_known(desk: Desk) -> None:
+    pipeline = yard.pipeline("P", "a.example", "b.example")
+    with db.atomic():
+        at, until = now(), now() + timedelta(hours=48)
+        number = proposals.put(pipeline.id, yard.domain("a.example").id, "GSB_UNSAFE", None, 1, at, until)
+    unsafe(desk, buttons=[[buttons.button("Switch", Action.ACCEPT_PROPOSAL, number)]])
+    press = desk.pressed("Switch")
+    assert desk.press("Switch", who=EVE).startswith("not linked")
+    assert desk.sent("block_active_tracking_domain") == []
+    desk.put_update(callback_query=press)
+    desk.put_update(callback_query=press)
+    desk.listen()
+    first, again = [answer["text"] for answer in desk.answers()[-2:]]
+    assert first == "accepted; the evidence is confirmed first"
+    assert again.startswith("already done by anna")
+    assert [one["domain"] for one in desk.sent("block_active_tracking_domain")] == ["a.example"]
+    desk.pass_time(hours=24)
+    desk.put_update(callback_query=press)
+    desk.listen()
+    assert desk.toast() == EXPIRED
+    assert [row[1] for row in audited("proposal.accept")] == ["anna"]
+
+
 def test_a_switch_is_undone_by_its_button_within_the_minute(desk: Desk) -> None:
     yard.pipeline("P", "a.example", "b.example")
     made = persons.switch("P", yard.ANNA, "slow")
