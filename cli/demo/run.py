@@ -15,6 +15,7 @@ from random import Random
 
 import requests
 
+from cli.demo import pipelines
 from cli.demo.story import Narrator
 from cli.demo.visitors import Cast, Visit
 from cli.demo.world import STOPPED, World, build
@@ -28,7 +29,8 @@ from models.database import fetch
 from sandbox.server import Sandbox
 
 FOLDER = Path("out/demo")
-_SETTLE_SECONDS = 10.0
+_SETTLE_SECONDS = 30.0
+_CHAT = "curl -s {}/_sandbox/telegram/messages"
 
 
 def run_demo(*, seed: int, speed: float, visits: int | None, port: int, redirect_port: int) -> int:
@@ -37,9 +39,10 @@ def run_demo(*, seed: int, speed: float, visits: int | None, port: int, redirect
         _settings(folder, sandbox, port, redirect_port)
         with embedded(get_settings(), port=port, redirect_port=redirect_port):
             world = build(Random(seed))  # noqa: S311  the demo's dice
+            pipelines.build(sandbox)
             _stock_adload(sandbox, world)
             _introduce(world, sandbox)
-            _play(Cast(world, Random(seed)), speed, visits)  # noqa: S311
+            _play(Cast(world, Random(seed)), pipelines.Watch(sandbox), speed, visits)  # noqa: S311
     return int(ExitCode.OK)
 
 
@@ -58,6 +61,7 @@ def _stage() -> Iterator[Path]:
 
 def _settings(folder: Path, sandbox: Sandbox, port: int, redirect_port: int) -> None:
     """The demo's settings, for this process and, in a file, for commands in another terminal."""
+    (folder / "data").mkdir()
     values = {
         "sqlite_path": folder / "data" / "demo.sqlite3",
         "spool_dir": folder / "data" / "spool",
@@ -74,8 +78,8 @@ def _settings(folder: Path, sandbox: Sandbox, port: int, redirect_port: int) -> 
         "log_level": "ERROR",
         "database_url": "",
         "rabbitmq_url": "",
+        **pipelines.settings(folder, sandbox),
     }
-    (folder / "data").mkdir()
     lines = [f"{name.upper()}={value}" for name, value in values.items()]
     (folder / "data" / "env").write_text("\n".join(lines) + "\n", encoding="utf-8")
     override(**values)
@@ -98,16 +102,18 @@ def _introduce(world: World, sandbox: Sandbox) -> None:
     say("\nA demo: made-up advertisers, publishers and visitors; nothing leaves this machine. Ctrl-C ends it.\n")
     say(f"Follow a link yourself:\n  curl -si '{link}'\nand ask what became of it, in another terminal:\n  {command}\n")
     say(f"Mail to publishers lands in a mailbox here:\n  curl -s {sandbox.url}/mail/letters\n")
+    say(f"Two pipelines of tracking domains are watched; operators read:\n  {_CHAT.format(sandbox.url)}\n")
 
 
-def _play(cast: Cast, speed: float, visits: int | None) -> None:
+def _play(cast: Cast, watch: pipelines.Watch, speed: float, visits: int | None) -> None:
     narrator, session, due = Narrator(), requests.Session(), monotonic()
     try:
         for visit in islice(cast.visits(), visits):
             _visit(session, narrator, visit)
+            narrator.tell(watch.news())
             due += 1 / speed
             time.sleep(max(0.0, due - monotonic()))
-        _settle()
+        _settle(narrator, watch)
     except KeyboardInterrupt:
         say("\nthe visitors go home")
     narrator.close()
@@ -119,9 +125,11 @@ def _visit(session: requests.Session, narrator: Narrator, visit: Visit) -> None:
     narrator.visit(visit.who, visit.address, visit.says, str(answer.status_code), answer.headers.get("Location", "-"))
 
 
-def _settle() -> None:
-    """Wait until no click is under way any more, but not for ever."""
+def _settle(narrator: Narrator, watch: pipelines.Watch) -> None:
+    """Wait until no click is under way any more and the pipeline has switched, but not for ever."""
     deadline = monotonic() + _SETTLE_SECONDS
-    open_work = "select (select count(*) from queue_message) + (select count(*) from click where state = 'pending')"
-    while fetch(open_work)[0][0] and monotonic() < deadline:
+    open_work = "select count(*) from click where state = 'pending'"
+    while (fetch(open_work)[0][0] or not watch.over()) and monotonic() < deadline:
+        narrator.tell(watch.news())
         time.sleep(0.1)
+    narrator.tell(watch.news())

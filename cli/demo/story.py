@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -66,6 +67,14 @@ class Narrator:
         print(text, flush=True)
         if self._told % self._every == 0:
             self.summary()
+
+    def tell(self, lines: Iterable[str]) -> None:
+        """News about the pipelines, set apart from the visits."""
+        for line in lines:
+            if self._live:
+                self._live.console.print(f">> {line}", style="bold", highlight=False)
+            else:
+                print(f">> {line}", flush=True)
 
     def summary(self) -> None:
         """The table as plain lines."""
