@@ -16,6 +16,7 @@ from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.domains.yard import ANNA
 from tests.integrations.platforms.made import offers
+from tests.search import examples
 from tests.worker.domains.tenant import FIRST, A, B, Tenant, opened
 from worker.domains import affise_acts
 
@@ -109,7 +110,8 @@ EDITS = st.lists(
 
 
 @given(edits=EDITS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100, 8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.search
 def test_p9_a_rollback_restores_every_field_that_nobody_else_touched(
     tenant: Tenant, edits: list[tuple[int, str, str]]
 ) -> None:
