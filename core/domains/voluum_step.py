@@ -126,13 +126,15 @@ class _Work:
         """One such round; None when the campaign is settled, else the change as it stands now."""
         raw = self._read(item)
         found = plans.read_campaign(raw, planned_change(item), self.former)
+        if found in (Found.READY, Found.MOVED):
+            return self._write(item, raw)
         if found is Found.DONE:
-            return self._there(item, raw)
-        if found is Found.GONE:
-            return self._settle(item, ChangeState.SKIPPED, None, "deleted at Voluum")
-        if found is Found.CONFLICT:
-            return self._settle(item, ChangeState.CONFLICT, raw, f"shows {raw.get(item.field)!r:.200}")
-        return self._write(item, raw)
+            self._there(item, raw)
+        elif found is Found.GONE:
+            self._settle(item, ChangeState.SKIPPED, None, "deleted at Voluum")
+        else:
+            self._settle(item, ChangeState.CONFLICT, raw, f"shows {raw.get(item.field)!r:.200}")
+        return None
 
     def _read(self, item: Item) -> dict[str, Any]:
         if clock.monotonic() > self.ends_at:
@@ -143,8 +145,9 @@ class _Work:
     def _there(self, item: Item, raw: dict[str, Any]) -> None:
         """It shows the new domain: by a write of ours whose end we did not see, or by somebody else's."""
         if item.state is ChangeState.PLANNED:
-            return self._settle(item, ChangeState.SKIPPED, raw)
-        return self._prove(item, raw)
+            self._settle(item, ChangeState.SKIPPED, raw)
+        else:
+            self._prove(item, raw)
 
     def _write(self, item: Item, raw: dict[str, Any]) -> Item | None:
         """None if the object, read back, shows the new domain; else what to look at again."""
@@ -160,7 +163,10 @@ class _Work:
             self._look_back()
             changes.settle(written, ChangeState.APPLIED, now())
         after = self._read(item)
-        return self._prove(written, after) if plans.campaign_shows(after, self.target) else written
+        if not plans.campaign_shows(after, self.target):
+            return written
+        self._prove(written, after)
+        return None
 
     def _begin(self, item: Item, raw: dict[str, Any]) -> None:
         """Right before the write: remember what is replaced, then ask whether it may be."""

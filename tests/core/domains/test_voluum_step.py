@@ -143,7 +143,7 @@ def test_other_places_that_name_an_old_domain_are_reported_and_not_touched(stage
 
 def test_without_keys_the_step_waits_for_them(stage: Stage, settings_env: SettingsEnv) -> None:
     switch = stage.switch()
-    settings_env(VOLUUM_ACCESS_ID="", VOLUUM_ACCESS_KEY="")
+    settings_env(SANDBOX_URL="", SAFE_BROWSING_PROVIDER="")
     outcome = attempt(switch)
     assert outcome.then is Then.REFUSED
     assert "VOLUUM_ACCESS_ID" in outcome.error

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.domains import steps, voluum_step
+from core.domains import platforms, steps, voluum_step
 from integrations.http import Client
 from models.database import fetch
+from models.domain_states import Step
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.worker.domains.campaigns import A, B, C, Stage, items, staged, step
@@ -41,18 +42,18 @@ def test_a20_when_a_second_switch_comes_the_first_writes_no_more_and_all_ends_on
     """The older writer stands still between its reading and its writing."""
     older = stage.switch()
     newer: list[int] = []
-    put = _before_put(monkeypatch, lambda: newer or newer.append(stage.switch()))
+    _after_reading(monkeypatch, lambda: newer.append(stage.switch()))
     stage.work()
-    assert put
     assert (step(older)["state"], step(newer[0])["state"]) == ("superseded", "done")
     assert stage.writes() == [(each, C) for each in ALL]
     assert stage.shown(*ALL) == [C] * 3
     assert set(items(older).values()) == {"superseded"}
 
 
-def _before_put(monkeypatch: pytest.MonkeyPatch, then: Any) -> list[str]:
-    """Let something happen once the object is read, before the last question is asked."""
-    real, seen = Client.call, []
+def _after_reading(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> None:
+    """Let something happen once, between the second reading of an object and its writing."""
+    real: Any = Client.call
+    seen: list[str] = []
 
     def call(self: Client, method: str, path: str, **options: Any) -> Any:
         reply = real(self, method, path, **options)
@@ -63,7 +64,6 @@ def _before_put(monkeypatch: pytest.MonkeyPatch, then: Any) -> list[str]:
         return reply
 
     monkeypatch.setattr(Client, "call", call)
-    return seen
 
 
 def test_a_write_that_was_frozen_until_a_newer_switch_was_done_is_put_right_at_once(
@@ -79,6 +79,7 @@ def test_a_write_that_was_frozen_until_a_newer_switch_was_done_is_put_right_at_o
             monkeypatch.setattr(Client, "call", real)
             stage.shift(timedelta(seconds=61))
             newer.append(stage.switch())
+            platforms._voluum.cache_clear()  # the newer one runs in another process
             stage.work()
             assert stage.shown(*ALL) == [C] * 3
         return real(self, method, path, **options)
@@ -93,7 +94,7 @@ def test_a_write_that_was_frozen_until_a_newer_switch_was_done_is_put_right_at_o
 
 def test_a_newer_switch_waits_for_the_lease_of_the_older_one(stage: Stage) -> None:
     older = stage.switch()
-    held = steps.claim(older, steps.Step.VOLUUM)
+    held = steps.claim(older, Step.VOLUUM)
     newer = stage.switch()
     with pytest.raises(Busy) as busy:
         update_voluum_campaigns(newer)
@@ -133,9 +134,11 @@ def _crash_at(monkeypatch: pytest.MonkeyPatch, wanted: int) -> None:
 def test_wherever_the_worker_dies_the_next_one_brings_voluum_and_the_database_together(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stage.campaign("three", domain="stranger.example")
+    two = ALL[:2]
     domain, point, crashed = A, 2, True
     while crashed:
-        stage.campaign(*ALL, domain=domain)
+        stage.campaign(*two, domain=domain)
         stage.sandbox.control("DELETE", "journal")
         switch = stage.switch()
         with monkeypatch.context() as patch:
@@ -145,11 +148,11 @@ def test_wherever_the_worker_dies_the_next_one_brings_voluum_and_the_database_to
             stage.shift(timedelta(seconds=61))
             stage.sweep()
         domain = _active()
-        assert stage.shown(*ALL) == [domain] * 3, point
+        assert stage.shown(*two) == [domain] * 2, point
         assert (step(switch)["state"], set(items(switch).values()) <= {"verified", "skipped"}) == ("done", True), point
-        assert sorted(stage.writes()) == sorted((each, domain) for each in ALL), point
+        assert sorted(stage.writes()) == sorted((each, domain) for each in two), point
         point += 1
-    assert point > 25
+    assert point > 20
 
 
 def _dies(stage: Stage) -> bool:
