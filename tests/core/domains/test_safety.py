@@ -123,39 +123,37 @@ def test_a_checker_gets_the_question_once_under_the_id_of_the_request(checker: S
     assert statuses() == {"a.example": ["dispatched"]}
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 409, 302])
-def test_a_refusal_fails_the_request_and_is_told_until_one_is_taken(checker: Sandbox, status: int) -> None:
-    checker.fault("checker", {"type": "status", "status": status}, times=1)
+def test_a_refusal_fails_the_request_and_is_told_until_one_is_taken(checker: Sandbox) -> None:
+    refusals = (400, 401, 404, 409, 302)
+    for number, status in enumerate(refusals):
+        checker.fault("checker", {"type": "status", "status": status}, times=1)
+        pipeline(f"R{number}", f"r{number}.example")
+        dispatch(f"r{number}.example")
+        assert statuses()[f"r{number}.example"] == ["failed"]
+    assert incidents(tasks.REFUSED) == [("checker", len(refusals), True)]
     dispatch()
-    assert statuses() == {"a.example": ["failed"]}
-    assert incidents(tasks.REFUSED) == [("checker", 1, True)]
-    pipeline("Q", "q.example")
-    dispatch("q.example")
-    assert incidents(tasks.REFUSED) == [("checker", 1, False)]
+    assert incidents(tasks.REFUSED) == [("checker", len(refusals), False)]
 
 
-@pytest.mark.parametrize(
-    ("action", "wait"),
-    [
+def test_a_checker_that_cannot_answer_is_asked_again_within_the_window(checker: Sandbox) -> None:
+    troubles: list[tuple[dict[str, Any], float]] = [
         ({"type": "retry_after", "seconds": 7}, 7.0),
         ({"type": "status", "status": 503}, 5.0),
         ({"type": "drop"}, 5.0),
         ({"type": "commit_then_drop"}, 5.0),
-    ],
-)
-def test_a_checker_that_cannot_answer_is_asked_again_within_the_window(
-    checker: Sandbox, clock: time_machine.Traveller, action: dict[str, Any], wait: float
-) -> None:
-    checker.fault("checker", action, match={"path": QUESTIONS}, times=1)
-    request_id = str(opened().id)
-    with pytest.raises(Busy) as busy:
+    ]
+    for number, (action, wait) in enumerate(troubles):
+        checker.fault("checker", action, match={"path": QUESTIONS}, times=1)
+        pipeline(f"T{number}", f"t{number}.example")
+        request_id = str(opened(f"t{number}.example").id)
+        with pytest.raises(Busy) as busy:
+            dispatch_domain_safety_request(request_id)
+        assert (busy.value.seconds, statuses()[f"t{number}.example"]) == (wait, ["pending"])
+        # the limiter goes by the monotonic clock, which stands outside of the story
+        safety._checker.cache_clear()
         dispatch_domain_safety_request(request_id)
-    assert (busy.value.seconds, statuses()) == (wait, {"a.example": ["pending"]})
-    # a token of the limiter is a matter of the monotonic clock, which stands outside of the story
-    safety._checker.cache_clear()
-    dispatch_domain_safety_request(request_id)
-    assert statuses() == {"a.example": ["dispatched"]}
-    assert len(checker.control("GET", "state/checker")["questions"]) == 1
+        assert statuses()[f"t{number}.example"] == ["dispatched"]
+    assert len(checker.control("GET", "state/checker")["questions"]) == len(troubles)
 
 
 def test_after_the_window_nothing_is_asked(checker: Sandbox, clock: time_machine.Traveller) -> None:
@@ -203,6 +201,7 @@ def test_an_answer_that_overtakes_the_note_of_its_dispatch_counts(area: StubBrok
     assert tasks.take(str(request.id), words(request, "safe")).result == "accepted"
     assert rows.dispatched(request.id, NOON) is False
     assert statuses() == {"a.example": ["safe"]}
+    assert [piece["detail"] for piece in rows.last_pieces(request.domain_id)] == ["12:07"]
 
 
 def test_a_person_may_answer_once_and_is_on_record(area: StubBroker) -> None:
@@ -216,18 +215,13 @@ def test_a_person_may_answer_once_and_is_on_record(area: StubBroker) -> None:
     assert told == [("anna", "domain:a.example", "security issue mail")]
 
 
-@pytest.mark.parametrize(
-    ("domain", "verdict", "reason", "field"),
-    [
+def test_a_person_who_says_too_little_is_told_what_is_missing(area: StubBroker) -> None:
+    opened()
+    for domain, verdict, reason, field in (
         ("a.example", "unknown", "x", "verdict"),
         ("a.example", "safe", " ", "reason"),
         ("10.0.0.1", "safe", "x", "domain"),
-    ],
-)
-def test_a_person_who_says_too_little_is_told_what_is_missing(
-    area: StubBroker, domain: str, verdict: str, reason: str, field: str
-) -> None:
-    opened()
-    with pytest.raises(Refused, match=f"{field}: "):
-        tasks.answer_by_hand(domain, verdict, ANNA, reason)
+    ):
+        with pytest.raises(Refused, match=f"{field}: "):
+            tasks.answer_by_hand(domain, verdict, ANNA, reason)
     assert (statuses(), answers()) == ({"a.example": ["pending"]}, [])

@@ -39,7 +39,7 @@ def key() -> RSAPrivateKey:
 
 @pytest.fixture
 def sandbox(
-    _sandbox: Sandbox, key: RSAPrivateKey, database: Any, stub_broker: StubBroker, settings_env: SettingsEnv
+    _sandbox: Sandbox, key: RSAPrivateKey, sqlite_database: Any, stub_broker: StubBroker, settings_env: SettingsEnv
 ) -> Iterator[Sandbox]:
     """A provider of reputation and Search Console; no checker outside."""
     _sandbox.reset()
@@ -67,9 +67,9 @@ def account(key: RSAPrivateKey) -> str:
     )  # fmt: skip
 
 
-def ask() -> dict[str, dict[str, Any]]:
+def ask(domain: str = DOMAIN) -> dict[str, dict[str, Any]]:
     """Have the request answered; the pieces of evidence by kind."""
-    request_id = str(opened(DOMAIN).id)
+    request_id = str(opened(domain).id)
     dispatch_domain_safety_request(request_id)
     dispatch_domain_safety_request(request_id)
     ((evidence,),) = fetch("select evidence from domain_safety_request where id = %s", (request_id,))
@@ -128,21 +128,21 @@ def test_a_property_that_was_ours_and_is_no_more_is_told_until_it_is_ours_again(
             clock.shift(timedelta(hours=1))
 
 
-@pytest.mark.parametrize(
-    ("fault", "path", "kind"),
-    [
+def test_trouble_at_search_console_costs_its_hints_and_nothing_else(sandbox: Sandbox) -> None:
+    troubles: list[tuple[dict[str, Any], str, str]] = [
         ({"type": "status", "status": 403, "body": '{"reason":"quotaExceeded"}'}, "/v1/*", "url_inspection"),
         ({"type": "status", "status": 500}, "/v1/*", "url_inspection"),
         ({"type": "html"}, "/webmasters/*", "property"),
         ({"type": "drop"}, "/token", "property"),
-    ],
-)  # fmt: skip
-def test_trouble_at_search_console_costs_its_hints_and_nothing_else(
-    sandbox: Sandbox, fault: dict[str, Any], path: str, kind: str
-) -> None:
-    sandbox.fault("gsc", fault, match={"path": path})
-    assert ask()[kind]["problem"]
-    assert statuses() == {DOMAIN: ["safe"]}
+    ]
+    for number, (fault, path, kind) in enumerate(troubles):
+        domain = f"t{number}.sandbox.test"
+        pipeline(f"T{number}", domain)
+        safety_check._console.cache_clear()
+        rule = sandbox.fault("gsc", fault, match={"path": path})
+        assert ask(domain)[kind]["problem"]
+        assert statuses()[domain] == ["safe"]
+        sandbox.control("DELETE", f"faults/{rule}")
 
 
 def test_a_key_that_is_refused_is_told_once_until_it_is_taken(sandbox: Sandbox, settings_env: SettingsEnv) -> None:
