@@ -124,8 +124,9 @@ def unblock(
       signalbox domains unblock c4.example --reason "wrong listing" --force --yes
     """
     from cli.output import say, show_json
-    from cli.pipeline_words import told
+    from cli.pipeline_words import acting, told
     from cli.session import confirm, database
+    from worker.domains.spares import unblock_by_hand
 
     name = domain_checks.name_of(domain)
     freed: list[dict[str, Any]] = []
@@ -136,26 +137,12 @@ def unblock(
         if not dry_run:
             confirm(f"unblock {name}?", yes)
             with domain_checks.broker(settings):
-                freed = [_freed(one) for one in _unblocked(name, reason, force)]
+                freed = [_freed(one) for one in unblock_by_hand(name, reason, acting(), force=force)]
     document = {"domain": name, "roles": places, "answers": seen, "unblocked": freed, "done": not dry_run}
     if as_json:
         return show_json(document, schema="domains.unblock/1")
     went = ", ".join(f"{one['role']} in {one['pipeline']}" for one in freed)
     return print(f"{name}: {'would be unblocked' if dry_run else f'unblocked: {went}'}")
-
-
-def _unblocked(name: str, reason: str, force: bool) -> list[Unblocked]:
-    from cli.pipeline_words import acting
-    from core.domains import pipelines
-    from models.database import db
-    from worker.domains.spares import settle
-    from worker.domains.steps import follow
-
-    with db.atomic():
-        freed = pipelines.unblock(name, reason, acting(), force=force)
-        follow(*(one.switch for one in freed if one.switch))
-        settle()
-    return freed
 
 
 def _freed(one: Unblocked) -> dict[str, Any]:

@@ -153,6 +153,7 @@ def _return_to_work(row: ButtonRow, by: By) -> Deed:
     domain, _, name = row.object.partition("/")
     if not persons.put_back(name, domain, BY_BUTTON, by):
         raise AlreadyChanged(f"already changed: {domain} is at work in {name}")
+    alerts.well("parked", row.object)
     return Deed(f"{domain} works again", "Returned to work")
 
 
@@ -162,6 +163,7 @@ def _keep_out(row: ButtonRow, by: By) -> Deed:
     if found is None or found.role is not Role.PARKED:
         raise AlreadyChanged(f"already changed: {domain} is {found.role.value if found else 'not'} in {name}")
     record(by, "domain.keep_out", f"domain:{domain}", pipeline=name)
+    alerts.well("parked", row.object)
     return Deed(f"{domain} stays out", "Kept out")
 
 

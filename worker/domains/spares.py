@@ -9,11 +9,13 @@ import structlog
 
 from config.clock import now
 from core import buttons
-from core.domains import expiry, rechecks, spare_checks
+from core.domains import expiry, pipelines, rechecks, spare_checks
+from core.domains.persons import By
 from core.domains.rechecks import Due
 from core.domains.spare_checks import Lost, Outcome
 from integrations.errors import Unavailable
-from models import pipelines, returns, spares
+from models import pipelines as lines
+from models import returns, spares
 from models.answers import Finding
 from models.conflicts import transaction
 from models.domain_states import Reason, Role
@@ -60,6 +62,18 @@ def unblock_blocked_tracking_domain(domain: str) -> None:
     log.info("domain_unblocked" if freed else "domain_not_unblocked", domain=name, pipelines=len(freed))
     if rechecks.unknown(looked):
         raise Unavailable("nobody could tell whether the domain is clean", sent=True)
+
+
+def unblock_by_hand(domain: str, reason: str, by: By, *, force: bool = False) -> list[Unblocked]:
+    """Let a person unblock a domain, with all that follows; raises as `core.domains.pipelines.unblock`."""
+
+    def work() -> list[Unblocked]:
+        freed = pipelines.unblock(domain, reason, by, force=force)
+        follow(*(one.switch for one in freed if one.switch))
+        settle()
+        return freed
+
+    return transaction(work)
 
 
 def _count(check: str, findings: Iterable[Finding]) -> None:
@@ -151,4 +165,4 @@ def _parked(key: str, pipeline: str) -> dict[str, object]:
 
 
 def _names(pipeline_ids: Iterable[int]) -> dict[int, str]:
-    return {line.pipeline.id: line.pipeline.name for line in pipelines.lines(pipeline_ids)}
+    return {line.pipeline.id: line.pipeline.name for line in lines.lines(pipeline_ids)}
