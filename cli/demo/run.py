@@ -35,7 +35,8 @@ _CHAT = "curl -s {}/_sandbox/telegram/messages"
 
 def run_demo(*, seed: int, speed: float, visits: int | None, port: int, redirect_port: int) -> int:
     """Tell the story until Ctrl-C, or for so many visits, then print what became of them."""
-    with _stage() as folder, Sandbox(port=0, seed=seed) as sandbox:
+    target = f"http://127.0.0.1:{port}"
+    with _stage() as folder, Sandbox(port=0, seed=seed, target=target) as sandbox:
         _settings(folder, sandbox, port, redirect_port)
         with embedded(get_settings(), port=port, redirect_port=redirect_port):
             world = build(Random(seed))  # noqa: S311  the demo's dice
