@@ -23,7 +23,7 @@ from web.app import make_app
 from web.serve import make_embedded_server
 from worker.domains.spares import check_blocked_tracking_domains
 
-OLD, NEW, LAST = "c4.sandbox.test", "c5.sandbox.test", "c6.sandbox.test"
+OLD, NEW, LAST = "c34.sandbox.test", "c35.sandbox.test", "c36.sandbox.test"
 ANNA = By("anna")
 
 
@@ -98,8 +98,8 @@ def test_the_reputation_check_blocks_a_listed_domain_and_goes_on_with_the_next_o
     assert [place.name for place in pipelines.get("DE-sweeps").places if place.role == "blocked"] == [OLD]
     story.ends("telegram")
     text = story.product.eventually(lambda: next((t for t in story.told() if "SWITCHED" in t), None), "the message")
-    assert "c4[.]sandbox[.]test" in text
-    assert "c5[.]sandbox[.]test" in text
+    assert "c34[.]sandbox[.]test" in text
+    assert "c35[.]sandbox[.]test" in text
     assert "suspected" in text
 
 
@@ -121,7 +121,9 @@ def test_an_answer_to_a_safety_request_blocks_an_unsafe_domain(story: Story) -> 
 
 
 def test_a_switch_makes_the_campaigns_of_voluum_and_the_offers_of_affise_follow(story: Story) -> None:
-    story.sandbox.control("POST", "seed", {"seed": 1, "size": "s"})
+    for number in range(3):
+        story.sandbox.edit("voluum", f"{number:032x}", preferredTrackingDomain=OLD)
+    story.sandbox.edit("affise", "7", url=f"https://{OLD}/c?clickid={{clickid}}", trafficback_url=f"https://{OLD}/")
     story.pipeline(with_update_voluum=True, with_update_affise=True)
     story.sandbox.host(OLD, listed=["SOCIAL_ENGINEERING"])
     story.product.fire("check_active_tracking_domains_via_gsb")
@@ -129,9 +131,9 @@ def test_a_switch_makes_the_campaigns_of_voluum_and_the_offers_of_affise_follow(
     story.ends("voluum")
     story.ends("affise")
     campaigns = story.sandbox.control("GET", "state/voluum")["campaigns"]
-    assert not [one["id"] for one in campaigns if one["preferredTrackingDomain"] == OLD and not one["deleted"]]
-    offers = story.sandbox.control("GET", "state/affise")["offers"]
-    assert not [one["id"] for one in offers if OLD in one["url"] or OLD in one["trafficback_url"]]
+    assert [one["id"][-1] for one in campaigns if one["preferredTrackingDomain"] == NEW] == ["0", "1", "2"]
+    [offer] = [one for one in story.sandbox.control("GET", "state/affise")["offers"] if one["id"] == 7]
+    assert (offer["url"], offer["trafficback_url"]) == (f"https://{NEW}/c?clickid={{clickid}}", f"https://{NEW}/")
     told = story.product.eventually(lambda: next((t for t in story.told() if "Affise:" in t), None), "the message")
     assert "Voluum:" in told
 
