@@ -11,11 +11,11 @@ from dramatiq.brokers.stub import StubBroker
 
 from core.domains import affise_planning
 from models import affise_items
-from models.database import disconnect, ensure_connection
+from models.database import disconnect, ensure_connection, fetch
 from models.domain_states import Step
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
-from tests.worker.domains.tenant import B, Tenant, opened
+from tests.worker.domains.tenant import A, B, Tenant, opened
 from worker.domains.affise import apply_affise_switch_item, plan_affise_switch_request
 from worker.domains.steps import claimed
 
@@ -80,6 +80,20 @@ def test_two_workers_at_once_write_each_address_once(tenant: Tenant) -> None:
     assert errors == []
     assert (tenant.hosts(), tenant.request().status, tenant.step()) == ({B: 4}, "done", ("done", 4, 4))
     assert len(tenant.writes()) == 4
+
+
+def test_a_success_ends_a_row_of_failures(tenant: Tenant) -> None:
+    tenant.sandbox.fault("affise", {"type": "status", "status": 502}, match={"method": "POST"}, times=1)
+    tenant.add(1)
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    found = []
+    for item in affise_items.of(tenant.request().id):
+        apply_affise_switch_item(item.id)
+        found.append(fetch("select max(tries) from switch_step where step = 'affise'")[0][0])
+        tenant.desk.pass_time(5, "nothing")
+    assert (found, tenant.hosts()) == ([1, 0], {A: 1, B: 1})
 
 
 def planned_and_lost(tenant: Tenant) -> None:
