@@ -98,6 +98,10 @@ join domain_switch s on a.dedupe_key = cast(s.pipeline_id as text) || ':' || cas
 where a.kind {in:text} and a.resolved_at is null order by s.id
 """
 _HAS_DOMAIN = "select 1 from pipeline_domain where pipeline_id = %s and role = 'active'"
+_REVIVE = """
+update switch_step set state = 'pending', next_attempt_at = {instant}, tries = 0
+where switch_id = %s and step = 'telegram' and state = 'failed'
+"""
 _TOLD = """
 update domain_switch set announced_at = coalesce(announced_at, %s), chat_id = %s, message_id = %s where id = %s
 """
@@ -168,6 +172,11 @@ def waits_for_approval(switch_id: int) -> bool:
 def told(switch_id: int, message: tuple[int, int] | None, at: datetime) -> None:
     """The message (chat and id) is out, or there is nobody to be told."""
     execute(_TOLD, (bind(at), *(message or (None, None)), switch_id))
+
+
+def revive(switch_id: int, at: datetime) -> bool:
+    """Begin the telling again that was given up; False if it was not."""
+    return bulk.run(_REVIVE, (bind(at), switch_id)) == 1
 
 
 def over(pipeline_id: int, at: datetime) -> list[int]:

@@ -52,6 +52,8 @@ def note(switched: Made) -> list[int]:
     incident = alert_edits.latest(kind_of(switched), key_of(switched.pipeline_id, switched.seq))
     if incident is None:
         return _raise(switched)
+    if switched.announced_at is None and _message(incident):
+        switch_news.revive(switched.id, now())  # after a long silence the chat was told by way of the incident
     words = _words(switched) | {"buttons": _kept(incident, switched)}
     return alert_edits.rewrite(incident.id, words) if incident.open and words != incident.payload else []
 

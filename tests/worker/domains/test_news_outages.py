@@ -97,6 +97,23 @@ def test_while_telegram_is_down_the_switch_stands_operators_are_mailed_and_it_is
     assert now() - row(made.id).decided_at < timedelta(minutes=10)
 
 
+def test_a_silence_that_outlasts_every_try_ends_with_the_switch_announced(room: Room, desk: Desk) -> None:
+    pipeline()
+    fault = room.sandbox.fault("telegram", {"type": "status", "status": 503})
+    made = switch()
+    desk.work(*NEWS)
+    room.pass_time(hours=25)
+    desk.work(*NEWS)
+    desk.lose()
+    assert yard.steps(made.id)["telegram"] == "failed"
+    room.sandbox.control("DELETE", f"faults/{fault}")
+    remind_of_alerts()
+    desk.pass_time(10)
+    announce_pipeline_switch(made.id)
+    assert (len(room.messages()), yard.steps(made.id)["telegram"]) == (1, "done")
+    assert row(made.id).message_id == room.messages()[0]["message_id"]
+
+
 def test_many_switches_at_once_are_told_together_and_each_of_them_is_announced(room: Room, desk: Desk) -> None:
     names = [f"P{number}" for number in range(7)]
     for name in names:
