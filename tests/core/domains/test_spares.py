@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from core.domains import expiry, spares
+from core.domains import expiry, spare_checks, spares
 from models import evidence
 from models import spares as rows
 from models.alerts import Severity
@@ -118,3 +118,35 @@ def test_a_hold_is_loud_for_what_is_in_use_and_a_lost_registration_for_everythin
     assert kinds == [("registrar_hold", Severity.WARNING)]
     [gone] = expiry.warnings([watched(Role.BACKUP, rdap={"gone": True})], AT)
     assert (gone.kind, gone.severity) == ("not_registered", Severity.CRITICAL)
+
+
+@pytest.mark.parametrize("look", ["overview", "note"])
+def test_the_number_of_statements_does_not_depend_on_the_number_of_spares(
+    database: Any, monkeypatch: pytest.MonkeyPatch, look: str
+) -> None:
+    """Also when all of them are lost at once."""
+    asked: list[str] = []
+    real = db.obj.execute_sql
+
+    def counted(sql: str, *rest: Any, **more: Any) -> Any:
+        asked.append(sql)
+        return real(sql, *rest, **more)
+
+    counts = []
+    for size in (2, 12):
+        names = [f"s{number}.p{size}.example" for number in range(size)]
+        pipeline(f"P{size}", f"a.p{size}.example", *names)
+        waiting = [one for one in rows.named(names) if one.is_spare]
+        bad = [
+            Finding(one.domain_id, Source.GSB, Verdict.UNSAFE, one.name, "test", True, True, {}, AT, AT + DAY)
+            for one in waiting
+        ]
+        with monkeypatch.context() as patch:
+            patch.setattr(db.obj, "execute_sql", counted)
+            asked.clear()
+            if look == "note":
+                assert len(spare_checks.note(spare_checks.Looked(waiting, bad)).lost) == size
+            else:
+                assert size in [len(each.spares) for each in spares.overview()]
+        counts.append(len(asked))
+    assert (counts[0] == counts[1], counts[0] < 25) == (True, True), counts
