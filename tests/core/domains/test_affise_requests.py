@@ -188,6 +188,16 @@ def test_what_people_led_to_that_address_later_is_not_taken_for_ours(tenant: Ten
     assert tenant.hosts() == {"back.example.test": 1, C: 5}
 
 
+def test_what_is_only_named_elsewhere_is_reported_and_left_alone(tenant: Tenant) -> None:
+    tenant.add(1)
+    tenant.sandbox.edit("affise", str(FIRST), macro_url=f"https://x.example.test/?to=https%3A%2F%2F{A}%2Fx")
+    tenant.pipeline()
+    tenant.switch()
+    tenant.work()
+    assert f"offer {FIRST} macro_url" in incidents()["old_domain_named"][1]["left"]
+    assert A in offers(tenant.sandbox)[FIRST]["macro_url"]
+
+
 def test_addresses_that_no_database_holds_are_left_alone(tenant: Tenant) -> None:
     tenant.add()
     tenant.sandbox.edit("affise", str(FIRST), url=f"https://{A}/\0", title="A\0B")

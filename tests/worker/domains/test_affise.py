@@ -142,7 +142,8 @@ def test_being_asked_to_wait_costs_no_try_and_is_obeyed(tenant: Tenant) -> None:
     )  # fmt: skip
 
 
-def test_a19_after_half_an_hour_without_affise_the_offers_are_equal_within_a_minute(tenant: Tenant) -> None:
+def test_a19_after_half_an_hour_without_affise_the_offers_are_equal_within_a_minute(either: Tenant) -> None:
+    tenant = either
     tenant.add()
     tenant.pipeline()
     tenant.switch()
@@ -181,7 +182,8 @@ def test_after_a_day_of_trouble_the_request_fails_loudly_and_nothing_is_called_a
     assert len(tenant.sandbox.journal("affise")) == calls
 
 
-def test_a_refused_key_pauses_the_service_with_one_alert_until_it_is_accepted(tenant: Tenant) -> None:
+def test_a_refused_key_pauses_the_service_with_one_alert_until_it_is_accepted(either: Tenant) -> None:
+    tenant = either
     tenant.add()
     tenant.pipeline()
     tenant.switch()
@@ -221,17 +223,8 @@ def test_an_edit_with_other_effects_stops_the_rest_and_offers_the_way_back(tenan
     assert (tenant.request().status, set(tenant.statuses())) == ("failed", {"failed"})
 
 
-def test_what_is_only_named_elsewhere_is_reported_and_left_alone(tenant: Tenant) -> None:
-    tenant.add(1)
-    tenant.sandbox.edit("affise", str(FIRST), macro_url=f"https://x.example.test/?to=https%3A%2F%2F{A}%2Fx")
-    tenant.pipeline()
-    tenant.switch()
-    tenant.work()
-    assert f"offer {FIRST} macro_url" in incidents()["old_domain_named"][1]["left"]
-    assert A in offers(tenant.sandbox)[FIRST]["macro_url"]
-
-
-def test_what_was_read_is_noted_as_seen(tenant: Tenant) -> None:
+def test_what_was_read_is_noted_as_seen(either: Tenant) -> None:
+    tenant = either
     tenant.add(1)
     tenant.pipeline()
     tenant.switch()
