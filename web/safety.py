@@ -59,7 +59,9 @@ def _body(request: falcon.Request) -> bytes | None:
     """The raw bytes, read once; None if there are too many."""
     if (request.content_length or 0) > LARGEST_BODY:
         return None
-    body: bytes = request.bounded_stream.read(LARGEST_BODY + 1)
+    # a body in chunks has no length to be bounded by
+    stream = request.stream if request.get_header("Transfer-Encoding") else request.bounded_stream
+    body: bytes = stream.read(LARGEST_BODY + 1)
     return body if len(body) <= LARGEST_BODY else None
 
 

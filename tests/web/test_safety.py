@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from typing import Any
 
 from dramatiq.brokers.stub import StubBroker
@@ -29,6 +30,7 @@ from tests.core.domains.yard import pipeline
 from tests.web.answering import nothing_followed, post
 from web.app import make_app
 from web.safety import LARGEST_BODY
+from web.serve import make_embedded_server
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 UNKNOWN = "01936f2a-7c00-7000-8000-000000000001"
@@ -162,3 +164,22 @@ def test_the_same_answer_again_is_taken_once_and_so_is_one_by_many_at_once(
     again = post(callbacks, asked.id, body)
     assert (again.status_code, again.json) == (200, {"duplicate": True})
     assert (len(answers()), len(blocks(stub_broker))) == (1, 1)
+
+
+def test_a_body_in_chunks_is_read_no_further_than_any_other(
+    sqlite_database: Any, stub_broker: StubBroker, settings_env: SettingsEnv
+) -> None:
+    server = make_embedded_server(make_app(settings_env(SAFETY_CALLBACK_SECRETS=SECRETS)), 0)
+    server.start()
+    try:
+        found = []
+        for size in (LARGEST_BODY, LARGEST_BODY + 1):
+            body = b"x" * size
+            connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+            path = f"/callbacks/domain-safety/{UNKNOWN}"
+            connection.request("POST", path, iter([body[:9], body[9:]]), signed(body), encode_chunked=True)
+            found.append(connection.getresponse().status)
+            connection.close()
+    finally:
+        server.stop()
+    assert found == [404, 413]
