@@ -47,10 +47,10 @@ def test_a_command_is_answered(client: TestClient, desk: Desk) -> None:
     assert "anna" in desk.texts()[-1]
 
 
-@pytest.mark.parametrize("secret", [None, "", "wrong", SECRET[:-1], "é" * 40])
-def test_without_the_secret_nothing_is_read(client: TestClient, desk: Desk, secret: str | None) -> None:
+def test_without_the_secret_nothing_is_read(client: TestClient, desk: Desk) -> None:
     said = desk.message(ANNA, CHAT) | {"text": "/hold"}
-    assert deliver(client, {"update_id": 9, "message": said}, secret).status_code == 401
+    for secret in (None, "", "wrong", SECRET[:-1], "é" * 40):
+        assert deliver(client, {"update_id": 9, "message": said}, secret).status_code == 401
     assert desk.calls() == []
 
 

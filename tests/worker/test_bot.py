@@ -6,15 +6,13 @@ import threading
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from config.clock import now
 from core import buttons
 from core.bot.people import Role
 from core.buttons import Action
 from core.domains import pipelines
 from models import proposals
-from models.database import db, disconnect, fetch
+from models.database import db, disconnect, execute, fetch
 from models.domain_states import Verdict
 from models.fields import bind
 from tests.core.chatroom import CHAT
@@ -22,7 +20,7 @@ from tests.core.domains import yard
 from tests.worker.bot_room import ANNA, BEN, EVE, Desk, audited, desk, link, sandbox, unsafe
 from worker import bot
 from worker.bot_listener import Listener
-from worker.bot_presses import EXPIRED
+from worker.bot_presses import AT_IT, EXPIRED
 from worker.domains import persons
 
 __all__ = ["desk", "sandbox"]
@@ -176,11 +174,45 @@ def test_a_domain_goes_back_to_work_or_stays_out(desk: Desk) -> None:
     assert [row[1] for row in audited("domain.keep_out")] == ["anna"]
 
 
-@pytest.mark.parametrize(
-    "odd", [{}, {"update_id": 7}, {"update_id": "x"}, {"update_id": 8, "message": {"text": 1}}, []]
-)
-def test_odd_updates_are_passed_over(desk: Desk, odd: Any) -> None:
-    assert bot.handle(odd) is None
+def test_a_press_whose_transaction_was_lost_is_done_when_it_comes_again(desk: Desk) -> None:
+    alert_id = unsafe(desk)
+    update = {"update_id": 500, "callback_query": desk.pressed("Ack")}
+    with db.atomic() as lost:
+        bot.handle(update)
+        lost.rollback()
+    assert (acked(alert_id), audited("alert.ack")) == (None, [])
+    assert bot.handle(update) is not None
+    assert acked(alert_id) == "anna"
+
+
+def test_offers_are_agreed_to_as_they_were_shown_only(desk: Desk) -> None:
+    yard.pipeline("P", "a.example", "b.example", with_update_affise=True)
+    persons.switch("P", yard.ANNA, "slow")
+    execute("update affise_switch_request set status = 'awaiting_approval', items_sha256 = 'new'")
+    number = fetch("select id from affise_switch_request")[0][0]
+    row = [buttons.button(digest, Action.APPROVE_AFFISE, number, expected=digest) for digest in ("old", "new")]
+    unsafe(desk, buttons=[row])
+    assert desk.press("old").startswith("already changed: the offers were read again")
+    assert desk.press("new") == "approved"
+    assert fetch("select status, approved_by from affise_switch_request") == [("approved", "anna")]
+    desk.announce()
+    assert "Affise approved by anna 03:1" in desk.texts()[0]
+
+
+def test_what_asks_outside_is_done_after_the_press_and_its_end_is_told(desk: Desk) -> None:
+    yard.pipeline("P", "a.example", "b.example")
+    made = persons.switch("P", yard.ANNA, "slow")
+    unsafe(desk, buttons=[[buttons.button("Roll back", Action.ROLLBACK_VOLUUM, made.id)]])
+    for _ in range(2):  # what did not work may be tried again
+        assert desk.press("Roll back") == AT_IT
+    desk.announce()
+    assert "voluum: set VOLUUM_ACCESS_ID and VOLUUM_ACCESS_KEY first; asked by anna 03:1" in desk.texts()[0]
+
+
+def test_odd_updates_are_passed_over(desk: Desk) -> None:
+    odd_ones: tuple[Any, ...] = ({}, {"update_id": 7}, {"update_id": "x"}, [], None, 1)
+    for odd in (*odd_ones, {"update_id": 8, "message": {"text": 1}}):
+        assert bot.handle(odd) is None
 
 
 def test_numbers_of_updates_are_kept_for_two_weeks(desk: Desk) -> None:
