@@ -17,13 +17,13 @@ select l.id, l.name, d.id, d.name, l.expected_cname, l.held_by, s.verdict, s.fir
 from pipeline_domain p join tracking_domain d on d.id = p.domain_id
 join tracking_domain_pipeline l on l.id = p.pipeline_id
 left join domain_state s on s.domain_id = d.id and s.source = 'dns' and s.streak > 0
-where p.role = 'active' and l.enabled order by d.id
+where p.role = 'active' and l.enabled order by d.name
 """
 _PAGES = """
 select p.domain_id, l.name, x.url from pipeline_destination x
 join pipeline_domain p on p.pipeline_id = x.pipeline_id and p.role = 'active'
 join tracking_domain_pipeline l on l.id = p.pipeline_id
-where l.enabled order by x.url, p.domain_id
+where l.enabled order by x.url, l.name
 """
 # the newest campaign of each pipeline that was read before it was changed
 _CLICKS = """
@@ -75,7 +75,7 @@ class Page:
 
 
 def targets() -> list[Target]:
-    """The active domain of every enabled pipeline, by its id."""
+    """The active domain of every enabled pipeline, by its name."""
     return [_target(*row) for row in bulk.read(_TARGETS)]
 
 
