@@ -18,6 +18,7 @@ from tests.core.domains import yard
 from tests.core.domains.yard import ANNA, pipeline, read
 from tests.worker.domains.desk import Desk
 from worker.domains.drift import check_platform_domains
+from worker.domains.news import announce_pipeline_switch
 from worker.domains.steps import follow
 
 OLD, NEW, SPARE = "c4.sandbox.test", "c5x.sandbox.test", "c6x.sandbox.test"
@@ -164,3 +165,22 @@ def test_pipelines_that_use_no_platform_ask_nobody(platforms: Room) -> None:
     pipeline("P", OLD, NEW)
     assert check_platform_domains() == 0
     assert platforms.sandbox.journal() == []
+
+
+def test_platforms_without_an_account_are_passed_over(room: Room, desk: Desk) -> None:
+    pipeline("P", OLD, NEW, with_update_voluum=True, with_update_affise=True)
+    assert check_platform_domains() == 0
+    assert (observations.of(["voluum", "affise"]), incidents.open_ones(9)) == ([], [])
+
+
+def test_every_look_brings_the_news_of_open_switches_up_to_date(platforms: Room, desk: Desk) -> None:
+    made = switched()
+    [raw] = campaigns(platforms, OLD)
+    move(platforms, NEW, raw["id"])
+    announce_pipeline_switch(made)
+    desk.lose()
+    platforms.pass_time(minutes=5)
+    assert [one.kind for one in incidents.open_ones(9)] == ["switched"]
+    check_platform_domains()
+    desk.work("announce_pipeline_switch")
+    assert incidents.open_ones(9) == []

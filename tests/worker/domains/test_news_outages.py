@@ -9,6 +9,7 @@ import pytest
 
 from config.clock import now
 from core.domains import switch_news
+from models import announcements
 from tests.conftest import SettingsEnv
 from tests.core.chatroom import CHAT, Room
 from tests.core.domains import yard
@@ -95,6 +96,20 @@ def test_while_telegram_is_down_the_switch_stands_operators_are_mailed_and_it_is
     assert sum(message["reply_to"] is None for message in room.messages()) == 1
     assert len(box.raw) == 2
     assert now() - row(made.id).decided_at < timedelta(minutes=10)
+
+
+def test_a_message_that_another_run_is_about_to_send_is_waited_for(room: Room, desk: Desk) -> None:
+    pipeline()
+    made = switch()
+    switched = switch_news.find(made.id)
+    assert switched is not None
+    switch_news.note(switched)
+    [alert_id] = switch_news.told_of(switched)
+    assert announcements.claim(alert_id, now(), now() + timedelta(seconds=45))
+    desk.work(*NEWS)
+    assert (room.messages(), yard.steps(made.id)["telegram"]) == ([], "pending")
+    desk.pass_time(50, *NEWS)
+    assert (len(room.messages()), yard.steps(made.id)["telegram"]) == (1, "done")
 
 
 def test_a_silence_that_outlasts_every_try_ends_with_the_switch_announced(room: Room, desk: Desk) -> None:
