@@ -223,3 +223,11 @@ def test_requests_that_are_not_there_or_elsewhere_are_refused_in_words(tenant: T
 def test_no_number_of_items_lets_whole_addresses_approve_themselves(tenant: Tenant) -> None:
     request = _exhausted(tenant)
     assert not any(affise_planning.may_approve_itself(request, count) for count in (0, 1, 1000))
+
+
+def test_without_an_account_the_request_waits_and_says_why(tenant: Tenant) -> None:
+    tenant.use(None)
+    tenant.moved()
+    tenant.pass_time(60)
+    assert [request.status for request in rows.latest()] == ["draft"]
+    assert tenant.step()[0] == "pending"
