@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from config.clock import now
-from models.database import execute, fetch
+from core.domains import steps
+from models.database import db, execute, fetch
+from models.domain_states import Step
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.domains.yard import pipeline
 from tests.worker.domains.campaigns import A, B, Stage, items, seen, staged, step, waits
 from tests.worker.domains.field import incidents, sent
 from worker.actor import ACTORS
-from worker.domains.steps import sweep_unfinished_switches
+from worker.domains.steps import reopened, sweep_unfinished_switches
 from worker.domains.voluum import update_voluum_campaigns
 
 ALL = ("one", "two", "three")
@@ -165,3 +168,51 @@ def test_the_button_has_the_campaigns_put_back(stage: Stage) -> None:
     assert fetch("select actor, action from audit_log where action = 'voluum.rollback'") == [
         ("anna", "voluum.rollback")
     ]
+
+
+def test_a_step_that_was_stopped_is_told_with_a_button_and_a_later_success_closes_the_incident(stage: Stage) -> None:
+    stage.sandbox.edit_later("voluum", "one", "between_put_and_get", costModel={"type": "FREE"})
+    switch = stage.switch()
+    stage.work()
+    [(key, severity, _)] = incidents("step_failed")
+    assert (key, severity, step(switch)["state"]) == ("1:voluum", "critical", "failed")
+    payload = fetch("select payload from alert where kind = 'step_failed'")[0][0]
+    assert fetch("select action, object from telegram_button") == [("rollback_voluum", str(switch))]
+    assert "costModel" in payload
+    assert "Roll back" in payload
+    with db.atomic():
+        reopened(steps.reopen(1, Step.VOLUUM))
+    stage.work()
+    assert (step(switch)["state"], stage.shown(*ALL), incidents("step_failed")) == ("done", [B] * 3, [])
+
+
+def test_a_campaign_that_failed_is_named_and_tried_again_only_when_the_step_is_opened_again(stage: Stage) -> None:
+    stage.fault({"type": "status", "status": 400, "body": "no"}, method="PUT", path="/campaign/one")
+    switch = stage.switch()
+    stage.work()
+    assert [(key, severity) for key, severity, _ in incidents("step_failed")] == [("1:voluum", "warning")]
+    assert (step(switch)["state"], step(switch)["items_done"], step(switch)["items_total"]) == ("partial", 2, 3)
+    assert stage.sweep() == []
+    stage.sandbox.control("DELETE", "faults")
+    with db.atomic():
+        reopened(steps.reopen(1))
+    stage.work()
+    assert (step(switch)["state"], items(switch)["one"], incidents("step_failed")) == ("done", "verified", [])
+
+
+def test_how_long_a_switch_takes_and_how_old_the_oldest_open_step_is_can_be_read(stage: Stage) -> None:
+    stages = [{"trigger": "manual", "stage": name} for name in ("voluum", "total")]
+    before = [value("domain_switch_seconds_count", **labels) for labels in stages]
+    stage.switch()
+    stage.shift(timedelta(seconds=40))
+    sweep_unfinished_switches()
+    assert value("steps_unfinished_age_seconds", step="voluum") == 40
+    stage.work()
+    sweep_unfinished_switches()
+    assert value("steps_unfinished_age_seconds", step="voluum") == 0
+    assert [value("domain_switch_seconds_count", **labels) for labels in stages] == [count + 1 for count in before]
+
+
+def value(name: str, **labels: str) -> float:
+    """A number as Prometheus reads it."""
+    return REGISTRY.get_sample_value(f"signalbox_{name}", labels) or 0.0
