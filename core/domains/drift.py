@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -91,7 +91,11 @@ def compare(found: Look) -> Compared:
 def _keep(found: Look, lines: Sequence[Line], at: datetime) -> None:
     """Only what belongs to a pipeline, or did; what complete readings show no more is forgotten in the end."""
     before = {one.key: one.pipeline_id for one in observations.of([found.platform])}
-    rows = [row for seen in found.fields if (row := _owned(seen, lines, before))]
+    holders = _holders(lines)
+    rows = [
+        replace(seen, pipeline_id=_owner(holders.get(seen.domain, {}), before.get(seen.key)))
+        for seen in found.fields if seen.domain in holders or seen.key in before
+    ]  # fmt: skip
     observations.record(rows)
     observations.forget(found.platform, at - UNREAD)
     if found.platform == Step.VOLUUM:
@@ -100,13 +104,13 @@ def _keep(found: Look, lines: Sequence[Line], at: datetime) -> None:
         drift_facts.replace(pages, [line.pipeline.id for line in lines])
 
 
-def _owned(
-    seen: Observation, lines: Sequence[Line], before: Mapping[tuple[str, str, str, str], int | None]
-) -> Observation | None:  # fmt: skip
-    holders = {line.pipeline.id: place.role for line in lines if (place := line.place(seen.domain))}
-    if not holders and seen.key not in before:
-        return None
-    return _with(seen, _owner(holders, before.get(seen.key)))
+def _holders(lines: Iterable[Line]) -> dict[str, dict[int, Role]]:
+    """By domain: its role in each pipeline that has it."""
+    found: dict[str, dict[int, Role]] = defaultdict(dict)
+    for line in lines:
+        for place in line.places:
+            found[place.name][line.pipeline.id] = place.role
+    return found
 
 
 def _owner(holders: Mapping[int, Role], before: int | None) -> int | None:
@@ -117,13 +121,6 @@ def _owner(holders: Mapping[int, Role], before: int | None) -> int | None:
     if before in holders or len(holders) != 1:
         return before
     return next(iter(holders))
-
-
-def _with(seen: Observation, pipeline_id: int | None) -> Observation:
-    return Observation(
-        platform=seen.platform, object_type=seen.object_type, object_id=seen.object_id, field=seen.field,
-        domain=seen.domain, seen_at=seen.seen_at, pipeline_id=pipeline_id,
-    )  # fmt: skip
 
 
 def judge(seen: Iterable[Observation], lines: Iterable[Line], at: datetime) -> list[Judged]:
