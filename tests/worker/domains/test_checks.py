@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ import time_machine
 
 from config import catalog
 from config.clock import now
+from core import alert_text
 from models.database import disconnect, execute, fetch
 from models.domain_states import Source
 from models.domains import CheckCycle, DomainEvidence, DomainState
 from models.fields import bind
 from sandbox.server import Sandbox
+from scheduler.clock import trigger_of
 from tests.conftest import SettingsEnv
 from tests.core.domains import patrol, yard
 from tests.worker.domains.mailroom import due, forget, sent, serving, told
@@ -54,17 +57,17 @@ def small_sandbox(
         yield running
 
 
-def test_the_schedule_is_that_of_the_settings(settings_env: SettingsEnv) -> None:
-    settings = settings_env(CHECK_ACTIVE_LINKS_INTERVAL="7")
-    triggers = {name: catalog.TASKS[name].trigger for name in catalog.TASKS if "tracking_domains" in name}
-    gsb, gsc = triggers["check_active_tracking_domains_via_gsb"], triggers["check_active_tracking_domains_via_gsc"]
-    again = triggers["check_blocked_tracking_domains"]
-    assert gsb is not None
-    assert gsc is not None
-    assert again is not None
-    assert gsb.setting is not None
-    assert getattr(settings, gsb.setting) == 7
-    assert (gsc.cron, again.every) == ("0 * * * *", 7200)
+def test_the_sweeps_fire_when_the_settings_and_the_hour_say(settings_env: SettingsEnv) -> None:
+    settings_env(CHECK_ACTIVE_LINKS_INTERVAL="7")
+    noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+    def fires(task: str, minutes: int) -> list[datetime]:
+        return list(trigger_of(catalog.TASKS[task], None).between(noon, noon + minutes * MINUTE))
+
+    gaps = {later - one for one, later in pairwise(fires("check_active_tracking_domains_via_gsb", 10))}
+    assert gaps == {timedelta(seconds=7)}
+    assert fires("check_active_tracking_domains_via_gsc", 120) == [noon + number * 60 * MINUTE for number in (1, 2)]
+    assert len(fires("check_blocked_tracking_domains", 24 * 60)) == 12
 
 
 def test_one_listed_domain_of_two_is_one_order_and_dns_is_asked_once(sandbox: Sandbox) -> None:
@@ -159,7 +162,9 @@ def test_half_of_twenty_domains_at_once_is_one_message_that_names_them_and_nobod
     (held,) = told().values()
     assert (held.kind, held.key, held.severity, held.count) == ("held", "all", "critical", 2)
     assert held.payload["names"] == sorted(names[:10])
-    assert held.payload["object"] == "10 of 20 active domains"
+    text = alert_text.compose(held, "UTC")
+    assert "10 of 20 active domains" in text.splitlines()[0]
+    assert all(name.replace(".", "[.]") in text for name in names[:10])
     assert len(fetch("select 1 from telegram_button")) == 1
     assert [one.action for one in CheckCycle.select()] == ["held", "held"]
 
