@@ -64,10 +64,12 @@ def _listen() -> int:
             )
         listener.start()
         say("listening; Ctrl-C stops")
-        _until_ended(listener)
+        stopped = _until_ended(listener)
         broker.close()
-    if listener.ended in (None, Ended.STOPPED):
+    if listener.ended is Ended.STOPPED or stopped:
         return int(ExitCode.OK)
+    if listener.ended is None:
+        raise CommandError("the bot has died", hint="the log says why")
     taken = listener.ended is Ended.CONFLICT
     raise CommandError(
         f"Telegram: {listener.ended}",
@@ -76,7 +78,8 @@ def _listen() -> int:
     )
 
 
-def _until_ended(listener: Any) -> None:
+def _until_ended(listener: Any) -> bool:
+    """True when somebody has asked for it."""
     import signal
 
     stop = threading.Event()
@@ -86,6 +89,7 @@ def _until_ended(listener: Any) -> None:
     for number, handler in before.items():
         signal.signal(number, handler)
     listener.stop()
+    return stop.is_set()
 
 
 @app.command()

@@ -62,7 +62,7 @@ def today() -> str:
         digest_facts.quiet_kinds(since),
         digest_facts.switches(since),
         digest_facts.blocks(since),
-        spares.overview(at),
+        [stock for stock in spares.overview(at) if stock.line.pipeline.enabled],
         digest_facts.last_checks(),
     )
     head = alert_text.digest(incidents.open_counts(), incidents.open_ones(MOST_NAMED), at, zone)
@@ -130,7 +130,12 @@ def _counted(title: str, counts: Sequence[tuple[str, int]]) -> str:
 def _switches(facts: Facts) -> str:
     total = sum(count for _, count in facts.switches)
     named = ", ".join(f"{shown(name[:40])} {count}" for name, count in facts.switches[:MOST_NAMED])
-    return f"24 h: {total} switches{f' ({named})' if named else ''}, {facts.blocks} domains blocked"
+    switched = _many(total, "switch", "switches") + (f" ({named})" if named else "")
+    return f"24 h: {switched}, {_many(facts.blocks, 'domain', 'domains')} blocked"
+
+
+def _many(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
 
 
 def _runways(stocks: Sequence[Stock]) -> list[str]:
@@ -140,7 +145,7 @@ def _runways(stocks: Sequence[Stock]) -> list[str]:
     order = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}
     short = sorted((one for one in stocks if one.runway.level is not Level.GREEN), key=lambda one: _need(one, order))
     if not short:
-        return [f"spares: all {len(stocks)} pipelines have enough"]
+        return [f"spares: enough in {_many(len(stocks), 'pipeline', 'pipelines')}"]
     named = [f"{'🔴' if one.runway.ready == 0 else '🟡'} {_name(one)}: {one.runway}" for one in short]
     more = len(short) - MOST_NAMED
     return named if more <= 0 else [*named[: MOST_NAMED - 1], f"and {more + 1} more pipelines run short of spares"]

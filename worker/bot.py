@@ -54,9 +54,10 @@ def finish(heard: Heard) -> Heard:
         return Heard(heard.news, heard.later())
     except (Refused, LookupError, OutsideError) as error:
         return Heard(heard.news, said(heard.news, why(error)))
-    except DATABASE_DOWN as error:
+    except Exception as error:  # noqa: BLE001  the update is noted, so nobody tries again; whoever asked is told
         _failed(error)
-        drop_connection()
+        if isinstance(error, DATABASE_DOWN):
+            drop_connection()
         return Heard(heard.news, said(heard.news, FAILED))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 from config.clock import now
 from core.bot import people
 from core.bot.people import Role
-from models.database import fetch
+from models import announcements
+from models.database import disconnect, fetch
+from tests.core.chatroom import CHAT
 from tests.core.domains import yard
 from tests.worker.bot_room import ANNA, BEN, EVE, Desk, audited, desk, link, sandbox, unsafe
 from worker import alerts, bot
@@ -119,3 +122,27 @@ def test_an_incident_is_acknowledged_by_command(desk: Desk) -> None:
         ["drift", "a[.]example"],
         ["drift", "b[.]example"],
     ]
+
+
+def test_a_group_that_moved_is_still_the_group(desk: Desk) -> None:
+    announcements.move_chat(CHAT, -42, now())
+    for chat in (CHAT, -42):
+        assert desk.say("/hold", chat=chat) != NOT_HERE
+    assert [message["chat_id"] for message in desk.messages()] == [CHAT, -42]
+
+
+def test_an_update_that_two_processes_get_is_answered_by_one(desk: Desk) -> None:
+    update = {"update_id": 70, "message": desk.message(ANNA, CHAT) | {"text": "/hold"}}
+    found: list[object] = []
+
+    def hear() -> None:
+        found.append(bot.handle(update))
+        disconnect()
+
+    threads = [threading.Thread(target=hear) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one is None for one in found].count(False) == 1
+    assert len(audited("failover.hold")) == 1

@@ -66,7 +66,7 @@ def test_a_day_is_told_in_twelve_lines(desk: Desk) -> None:
     told = lines(desk)
     assert len(told) <= 12
     assert told[0] == "🔵 DIGEST  21 Nov: 7 open: 6 warning, 1 info; 0 acknowledged"
-    assert "24 h: 3 switches (P1 2, P2 1), 1 domains blocked" in told
+    assert "24 h: 3 switches (P1 2, P2 1), 1 domain blocked" in told
     assert "quiet: EXPIRY 1" in told
     assert told[-4].startswith("🔴 P")
     assert told[-2] == "and 4 more pipelines run short of spares"
@@ -83,7 +83,7 @@ def test_pipelines_with_enough_spares_are_one_line(desk: Desk) -> None:
     yard.pipeline("P", "a.example", "b.example", "c.example")
     yard.ready("b.example", "c.example")
     facts = digest.Facts([], [], [], 0, spares.overview(now()), [])
-    assert digest.lines(facts, now(), "UTC")[1] == "spares: all 1 pipelines have enough"
+    assert digest.lines(facts, now(), "UTC")[1] == "spares: enough in 1 pipeline"
 
 
 def test_a_digest_that_could_not_be_sent_is_sent_by_the_next_try(desk: Desk) -> None:
