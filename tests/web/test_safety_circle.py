@@ -10,18 +10,17 @@ import pytest
 from dramatiq.brokers.stub import StubBroker
 from falcon.testing import TestClient
 
-from core.domains import blocking, safety
-from core.domains.blocking import Call
-from core.domains.brakes import Switch
+from core.domains import safety
 from models.database import fetch
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.domains.opinions import blocks, opened, sent, statuses, words
-from tests.core.domains.yard import pipeline
+from tests.core.domains.yard import pipeline, roles
 from tests.web.answering import post
 from web.app import make_app
 from web.serve import load_web, make_embedded_server
 from worker import actor as actors
+from worker.domains.blocking import block_active_tracking_domain
 from worker.domains.safety import check_active_tracking_domains_via_gsc, dispatch_domain_safety_request
 
 
@@ -69,7 +68,9 @@ def test_a_listed_domain_is_blocked_by_the_signed_answer_and_others_stay(
     assert statuses() == {"clean.sandbox.test": ["safe"], "listed.sandbox.test": ["unsafe"]}
     [order] = blocks(stub_broker)
     assert (order["domain"], order["reason"]) == ("listed.sandbox.test", "GSC_UNSAFE")
-    assert isinstance(blocking.judge(Call(**order)).decision, Switch)
+    block_active_tracking_domain(**order)
+    assert roles("P") == {"listed.sandbox.test": "blocked", "b.sandbox.test": "active"}
+    assert roles("Q") == {"clean.sandbox.test": "active", "d.sandbox.test": "backup"}
 
 
 def test_what_the_checker_spoils_is_refused_and_what_it_doubles_counts_once(
