@@ -9,7 +9,7 @@ from typing import Any
 
 from config.clock import now
 from config.settings import Settings, get_settings
-from core.domains import dns_round, hosts, looks, reputation, spare_checks
+from core.domains import asking, dns_round, hosts, looks, reputation, spare_checks
 from core.domains.dns_round import Round
 from models import spares
 from models.answers import BAD, Finding
@@ -82,19 +82,19 @@ def _asking(
     """Checks with the words that ask for them."""
     return [
         (("gsb",), lambda: _listings(domains, settings)),
-        (("dns",), lambda: spare_checks.resolutions(domains, asked, settings) if asked else []),
+        (("dns",), lambda: asking.resolutions(domains, asked, settings) if asked else []),
         (("tls", "http"), lambda: _pages(domains, asked, settings) if asked else []),
         (("expiry",), lambda: _registrations(domains, settings)),
     ]
 
 
 def _pages(domains: Sequence[Watched], asked: Round, settings: Settings) -> list[Finding]:
-    return spare_checks.previews(domains, asked, settings, seconds=PAGE_SECONDS)
+    return asking.previews(domains, asked, settings, seconds=PAGE_SECONDS)
 
 
 def _registrations(domains: Sequence[Watched], settings: Settings) -> list[Finding]:
     patience = REGISTRY_SECONDS[len(domains) <= FEW]
-    return spare_checks.registered([one for one in domains if _outdated(one)], settings, seconds=patience)
+    return asking.registered([one for one in domains if _outdated(one)], settings, seconds=patience)
 
 
 def _listings(domains: Sequence[Watched], settings: Settings) -> list[Finding]:

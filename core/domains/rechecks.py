@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from config.clock import now
 from config.settings import Settings, get_settings
-from core.domains import dns_round, looks, pages, pipelines, reputation, spare_checks
+from core.domains import asking, dns_round, looks, pages, pipelines, reputation, spare_checks
 from core.domains.dns_round import Round
 from core.domains.dns_votes import Resolution
 from core.domains.reputation import Findings
@@ -98,7 +98,7 @@ def _findings(domains: Sequence[Watched], heard: Findings, asked: Round, setting
         looks.listing(one, heard.verdicts[one.name], canary_ok=heard.canary_ok, confirmed=one.bad(Source.GSB))
         for one in domains
     ]
-    return found + spare_checks.resolutions(domains, asked, settings)
+    return found + asking.resolutions(domains, asked, settings)
 
 
 def note(looked: Looked) -> Due:

@@ -8,12 +8,10 @@ from datetime import datetime, timedelta
 from zlib import crc32
 
 from config.clock import now
-from config.settings import Settings, get_settings
-from core.domains import dns_round, looks, pages, registrations, reputation
-from core.domains.dns_round import Round
-from integrations.rdap import Registration
+from config.settings import get_settings
+from core.domains import asking, dns_round
 from models import evidence, pipeline_writes, pipelines, roles, spares
-from models.answers import BAD, Finding
+from models.answers import Finding
 from models.domain_states import Reason, Role, Source, Trigger, Verdict
 from models.evidence import Stored
 from models.pipelines import Line
@@ -24,7 +22,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(hours=24)
 AGAIN = timedelta(minutes=30)
 """So long a suspicion is followed up between two sweeps."""
 AGAIN_SECONDS = 60.0
-PAGE_SECONDS, REGISTRY_SECONDS = 60.0, 60.0
+PAGE_SECONDS = 60.0
 JITTER_SECONDS = 7200
 _REASONS = {Source.GSB: Reason.GSB_UNSAFE, Source.DNS: Reason.DNS_NOT_RESOLVABLE}
 
@@ -70,77 +68,13 @@ def look() -> Looked:
         return Looked((), ())
     waiting = [domain for domain in domains if domain.is_spare]
     due = [domain for domain in domains if _page_is_due(domain, now())]
-    found = listings(waiting, settings)
+    found = asking.listings(waiting, settings)
     asked = dns_round.ask([domain.name for domain in (*waiting, *due)], settings, own_servers=True)
-    found += resolutions(waiting, asked, settings)
-    found += previews(due, asked, settings, seconds=PAGE_SECONDS)
-    return Looked(domains, found + registered([one for one in domains if _registration_is_due(one, now())], settings))
-
-
-def listings(domains: Sequence[Watched], settings: Settings) -> list[Finding]:
-    """What the reputation provider says; whoever was listed long enough ago is asked about once more, live."""
-    if not domains:
-        return []
-    first = reputation.look_up([domain.name for domain in domains])
-    found = [looks.listing(one, first.verdicts[one.name], canary_ok=first.canary_ok) for one in domains]
-    apart = timedelta(seconds=settings.confirm_after)
-    due = [one for one, said in zip(domains, found, strict=True) if _doubted_since(one, said, now() - apart)]
-    if not due:
-        return found
-    second = reputation.confirm([one.name for one in due])
-    again = (second.verdicts, second.canary_ok)
-    return found + [looks.listing(one, again[0][one.name], canary_ok=again[1], confirmed=True) for one in due]
-
-
-def _doubted_since(domain: Watched, said: Finding, at: datetime) -> bool:
-    """Whether a domain was said to be bad then or before, and so can be confirmed, or cleared, now."""
-    if domain.bad(Source.GSB):
-        return (domain.known[Source.GSB].first_bad_at or at) <= at
-    return said.verdict in BAD and said.observed_at <= at
-
-
-def resolutions(domains: Iterable[Watched], asked: Round, settings: Settings) -> list[Finding]:
-    """What the resolvers say; a name that they denied before, in as many rounds as it takes, is confirmed as gone."""
-    at = now()
-    return [
-        looks.resolution(
-            one, asked.votes[one.name], at, canary_ok=asked.canary.ok,
-            confirmed=_denied_before(one.known.get(Source.DNS), at, settings),
-        )
-        for one in domains
-    ]  # fmt: skip
-
-
-def _denied_before(known: Known | None, at: datetime, settings: Settings) -> bool:
-    if known is None or not known.bad or known.first_bad_at is None or known.detail.get("mispointed"):
-        return False
-    rounds = settings.dns_confirm_rounds - 1
-    apart = timedelta(seconds=settings.dns_confirm_after) * rounds
-    return known.streak >= rounds and known.first_bad_at <= at - apart
-
-
-def previews(domains: Sequence[Watched], asked: Round, settings: Settings, *, seconds: float) -> list[Finding]:
-    """Certificates and pages at the addresses that the resolvers agree on; two answers for each domain."""
-    found = pages.look({one.name: asked.votes[one.name].addresses for one in domains}, settings, seconds=seconds)
-    account = pages.in_voluum(settings) if found else None
-    at, ok = now(), asked.canary.ok
-    answers = []
-    for one in domains:
-        if preview := found.get(one.name):
-            listed = None if account is None else one.name in account
-            answers.append(looks.certificate(one, preview, at, canary_ok=ok))
-            answers.append(looks.page(one, preview, at, canary_ok=ok, in_voluum=listed))
-    return answers
-
-
-def registered(domains: Sequence[Watched], settings: Settings, *, seconds: float = REGISTRY_SECONDS) -> list[Finding]:
-    """What registries say, those first whose answer is the oldest; one question for all names below a domain."""
-    never = datetime.min.replace(tzinfo=now().tzinfo)
-    oldest = sorted(domains, key=lambda one: one.known[Source.RDAP].observed_at if Source.RDAP in one.known else never)
-    found: Mapping[str, Registration] = (
-        registrations.look([one.registrable for one in oldest], settings, seconds=seconds) if oldest else {}
+    found += asking.resolutions(waiting, asked, settings)
+    found += asking.previews(due, asked, settings, seconds=PAGE_SECONDS)
+    return Looked(
+        domains, found + asking.registered([one for one in domains if _registration_is_due(one, now())], settings)
     )
-    return [looks.registration(one, found[one.registrable], now()) for one in oldest if one.registrable in found]
 
 
 def _page_is_due(domain: Watched, at: datetime) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from core.domains import holds
+from models import pipelines
 from models.database import disconnect, execute, fetch
 from models.domain_states import Reason
 from sandbox.server import Sandbox
@@ -60,6 +61,15 @@ def test_clean_spares_pass_every_gate_and_nothing_else_happens(shift: Shift) -> 
     assert read().next_domain == B
     assert (roles(), len(yard.switches())) == ({A: "active", B: "backup", C: "backup"}, 1)
     assert fetch("select count(*) from alert")[0][0] == 0
+
+
+def test_a_spare_stays_proven_however_long_the_provider_lets_an_answer_be_kept(shift: Shift, sandbox: Sandbox) -> None:
+    sandbox.edit("gsb", "settings", cache_seconds=[86_400])
+    pipeline("P", A, B)
+    for _ in range(5):
+        sweep()
+        shift(5 * MINUTE - SECOND)
+        assert pipelines.line(read().id).spares[0].faults == ()
 
 
 def test_a24_a_spare_that_turns_unsafe_is_blocked_without_a_switch_once_a_second_answer_confirms_it(
@@ -127,61 +137,6 @@ def test_a_spare_that_leads_elsewhere_is_passed_over_and_not_blocked(shift: Shif
         assert sweep() == 0
         shift(2 * MINUTE)
     assert (verdicts(B)["dns"], read().next_domain, roles()[B]) == ("unsafe", None, "backup")
-
-
-def test_a_hold_at_the_registry_is_told_at_once_and_asked_about_once_a_day(shift: Shift, sandbox: Sandbox) -> None:
-    used, spare = "a.hold.test", "b.hold.test"
-    for name in (used, spare):
-        sandbox.host(name, dns="ok")
-    pipeline("P", used, spare)
-    for _ in range(2):
-        sweep()
-        shift(6 * MINUTE)
-    assert incidents("registrar_hold") == [(used, "critical", 1), (spare, "warning", 1)]
-    assert (read().next_domain, [row["path"] for row in sandbox.journal("rdap")].count("/rdap/domain/hold.test")) == (
-        None,
-        1,
-    )
-
-
-def test_an_end_is_warned_of_once_per_threshold_until_it_is_renewed(shift: Shift, sandbox: Sandbox) -> None:
-    short = "tls3d.sandbox.test"
-    pipeline("P", A, short)
-    sweep()
-    assert (sweep(), incidents("expiry")) == (0, [(f"{short}:certificate:7", "warning", 1)])
-    shift(6 * MINUTE)
-    for _ in range(2):
-        sweep()
-    assert incidents("expiry") == [(f"{short}:certificate:3", "warning", 1), (f"{short}:certificate:7", "warning", 1)]
-    sandbox.host(short, tls="valid")
-    shift(HOUR)
-    sweep()
-    assert incidents("expiry") == []
-
-
-def test_an_active_domain_with_a_refused_certificate_is_told_and_blocked_only_where_that_is_wanted(
-    shift: Shift,
-) -> None:
-    wrong = "tlswrong.sandbox.test"
-    pipeline("P", wrong, B)
-    sweep()
-    assert (incidents("tls_invalid"), sent("block_active_tracking_domain")) == ([(wrong, "critical", 1)], [])
-    execute("update tracking_domain_pipeline set block_on_tls = %s", (True,))
-    shift(HOUR)
-    sweep()
-    [call] = sent("block_active_tracking_domain")
-    assert (call["domain"], call["reason"], call["evidence_id"] is not None) == (wrong, "TLS_INVALID", True)
-    assert roles()[wrong] == "active"
-
-
-def test_an_active_domain_without_a_page_is_told_after_the_second_look(shift: Shift) -> None:
-    silent = "http503.sandbox.test"
-    pipeline("P", silent, B)
-    sweep()
-    assert incidents("http_down") == []
-    shift(MINUTE)
-    sweep()
-    assert incidents("http_down") == [(silent, "critical", 1)]
 
 
 def test_an_exhausted_pipeline_takes_the_spare_that_became_fit_unless_it_is_held(
