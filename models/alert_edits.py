@@ -16,7 +16,7 @@ _LATEST = "select max(id) from alert where kind = %s and dedupe_key = %s"
 _REWRITE = """
 update alert set payload = %s, version = version + 1 where id = %s and resolved_at is null returning id, group_id
 """
-_OPEN_KEYS = "select dedupe_key from alert where kind = %s and resolved_at is null order by id"
+_OPEN = "select dedupe_key, payload from alert where kind = %s and resolved_at is null order by id"
 _UNTOLD = """
 select a.id from alert a left join alert g on g.id = a.group_id
 where a.message_id is null and a.announced_at is null and a.resolved_at is null and a.kind <> 'storm'
@@ -40,9 +40,15 @@ def rewrite(alert_id: int, payload: dict[str, Any]) -> list[int]:
     return storms or [int(row_id) for row_id, _ in rows]
 
 
-def open_keys(kind: str) -> list[str]:
-    """Of which objects something of this kind is open."""
-    return [str(key) for (key,) in fetch(_OPEN_KEYS, (kind,))]
+def open_words(kind: str) -> dict[str, dict[str, Any]]:
+    """What is open of a kind: by key, what it says."""
+    return {str(key): _document(payload) for key, payload in fetch(_OPEN, (kind,))}
+
+
+def _document(value: Any) -> dict[str, Any]:
+    """PostgreSQL hands over a document, SQLite its text."""
+    found: dict[str, Any] = orjson.loads(value) if isinstance(value, (str, bytes)) else value
+    return found
 
 
 def untold(before: datetime, most: int) -> list[int]:

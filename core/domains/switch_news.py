@@ -147,8 +147,8 @@ def close(switched: Made) -> list[int]:
     """End the incidents of a pipeline's switches that are through, in the caller's transaction; ids to announce."""
     number, since = switched.pipeline_id, now() - undo.LASTS
     through = {key_of(number, seq) for seq in switch_news.over(number, since)}
-    ended = alerts.resolve(SWITCHED, *sorted(through & set(alert_edits.open_keys(SWITCHED))))
+    ended = alerts.resolve(SWITCHED, *sorted(through & set(alert_edits.open_words(SWITCHED))))
     if not switch_news.has_domain(number):
         return ended
-    dry = [key for key in alert_edits.open_keys(EXHAUSTED) if key.startswith(f"{number}:")]
+    dry = [key for key in alert_edits.open_words(EXHAUSTED) if key.startswith(f"{number}:")]
     return [*ended, *alerts.resolve(EXHAUSTED, *dry)]

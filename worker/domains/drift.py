@@ -70,14 +70,13 @@ def _tell(found: Compared) -> None:
 
 
 def _open(kind: str, objects: Mapping[str, Mapping[str, Any]], severity: Severity) -> None:
-    known = {key: alert_edits.latest(kind, key) for key in objects}
-    same = {key for key, one in known.items() if one and one.open and one.payload == objects[key]}
-    if fresh := {key: words for key, words in objects.items() if key not in same}:
+    known = alert_edits.open_words(kind)
+    if fresh := {key: words for key, words in objects.items() if known.get(key) != words}:
         alerts.tell_all(kind, fresh, severity)
 
 
 def _close(kind: str, platform: str, still: set[str]) -> None:
-    over = [key for key in alert_edits.open_keys(kind) if key.startswith(f"{platform}:") and key not in still]
+    over = [key for key in alert_edits.open_words(kind) if key.startswith(f"{platform}:") and key not in still]
     if over:
         alerts.well(kind, *over)
 
