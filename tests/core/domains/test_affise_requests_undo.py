@@ -10,8 +10,11 @@ from dramatiq.brokers.stub import StubBroker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.domains import steps
 from core.domains.persons import AlreadyChanged, Refused
+from models.conflicts import transaction
 from models.database import execute
+from models.domain_states import Step
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.domains.yard import ANNA
@@ -19,6 +22,7 @@ from tests.integrations.platforms.made import offers
 from tests.search import examples
 from tests.worker.domains.tenant import FIRST, A, B, Tenant, opened
 from worker.domains import affise_acts
+from worker.domains.steps import reopened
 
 FIELDS = ("url", "trafficback_url")
 MATCH = {"method": "POST", "path": f"/3.0/admin/offer/{FIRST}"}
@@ -58,8 +62,23 @@ def test_a_rollback_restores_what_was_written_and_nothing_moves_it_again(tenant:
     tenant.work()
     assert (ours(tenant), undo.undo_of) == (before, request.id)
     assert (tenant.statuses(request), tenant.step()[0]) == (["rolled_back"] * 6, "partial")
-    tenant.pass_time(120)
-    assert ours(tenant) == before
+    reopen(tenant)
+    assert (ours(tenant), tenant.request().id, tenant.step()[0]) == (before, undo.id, "partial")
+
+
+def reopen(tenant: Tenant) -> None:
+    """As the look at the platforms does that finds a former domain."""
+    transaction(lambda: reopened(steps.reopen(tenant.request().pipeline_id, Step.AFFISE)))
+    tenant.work()
+
+
+def test_what_was_refused_is_not_planned_again_by_itself(tenant: Tenant) -> None:
+    request = tenant.moved(1, auto=False)
+    affise_acts.reject(request.id, ANNA)
+    tenant.work()
+    reopen(tenant)
+    assert (tenant.request().id, tenant.request().status, tenant.step()[0]) == (request.id, "rejected", "failed")
+    assert tenant.hosts() == {A: 2}
 
 
 def test_a_rollback_itself_cannot_be_rolled_back_or_retried(tenant: Tenant) -> None:
