@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from config.clock import monotonic
+from core.bot import people
 from core.domains import pipelines
 from core.domains.persons import By
-from models.database import fetch
+from models.database import db, fetch
 from models.pipeline_writes import Settings
 from sandbox.server import Sandbox
+from sandbox.telegram.page import SOMEBODY
 
 PIPELINES = {
     "DE-sweeps": ("c4.sandbox.test", "c24.sandbox.test", "c44.sandbox.test"),
@@ -50,6 +52,15 @@ def build(sandbox: Sandbox) -> None:
     wish = Settings(with_update_voluum=True, with_update_affise=True, return_to_work=True)
     for name, domains in PIPELINES.items():
         pipelines.create(name, domains, By("demo"), wish)
+    _know_operator()
+
+
+def _know_operator() -> None:
+    """Whoever opens the page of the chat may press and write there."""
+    by = By("demo")
+    code = people.invite("you", people.Role.ADMIN, by)
+    with db.atomic():
+        people.link(code, SOMEBODY, by)
 
 
 class Watch:

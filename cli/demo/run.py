@@ -30,7 +30,7 @@ from sandbox.server import Sandbox
 
 FOLDER = Path("out/demo")
 _SETTLE_SECONDS = 30.0
-_CHAT = "curl -s {}/_sandbox/telegram/messages"
+_CHAT = "{}/telegram/"
 
 
 def run_demo(*, seed: int, speed: float, visits: int | None, port: int, redirect_port: int) -> int:
@@ -103,7 +103,8 @@ def _introduce(world: World, sandbox: Sandbox) -> None:
     say("\nA demo: made-up advertisers, publishers and visitors; nothing leaves this machine. Ctrl-C ends it.\n")
     say(f"Follow a link yourself:\n  curl -si '{link}'\nand ask what became of it, in another terminal:\n  {command}\n")
     say(f"Mail to publishers lands in a mailbox here:\n  curl -s {sandbox.url}/mail/letters\n")
-    say(f"Two pipelines of tracking domains are watched; operators read:\n  {_CHAT.format(sandbox.url)}\n")
+    say("Two pipelines of tracking domains are watched; operators read, press and write here:")
+    say(f"  {_CHAT.format(sandbox.url)}\n")
 
 
 def _play(cast: Cast, watch: pipelines.Watch, speed: float, visits: int | None) -> None:
