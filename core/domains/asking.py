@@ -83,7 +83,7 @@ def _denied_before(known: Known | None, at: datetime, settings: Settings) -> boo
 def previews(domains: Sequence[Watched], asked: Round, settings: Settings, *, seconds: float) -> list[Finding]:
     """Certificates and pages at the addresses that the resolvers agree on; two answers for each domain."""
     found = pages.look({one.name: asked.votes[one.name].addresses for one in domains}, settings, seconds=seconds)
-    account = pages.in_voluum(settings) if found else None
+    account = pages.in_voluum() if found else None
     at, ok = now(), asked.canary.ok
     answers = []
     for one in domains:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from config.clock import monotonic
 from config.settings import Settings
+from core.domains import pauses, platforms
 from integrations import http_preview
 from integrations.errors import OutsideError
 from integrations.http_preview import Preview
 from integrations.safe_browsing.pool import each
 from integrations.tls import Tls
-from integrations.voluum import Voluum
 
 THREADS = 16
 
@@ -32,10 +32,12 @@ def _nothing() -> None:
     """Every connection is closed with its page."""
 
 
-def in_voluum(settings: Settings) -> frozenset[str] | None:
-    """The tracking domains of the Voluum account; None when there is no account, or it does not list them."""
-    account = Voluum.from_settings(settings)
+def in_voluum() -> frozenset[str] | None:
+    """The tracking domains of the Voluum account; None when there is no account, or it does not list them now."""
+    account = platforms.voluum()
+    if account is None or pauses.paused("voluum"):
+        return None
     try:
-        return frozenset(name.lower() for name in account.tracker_domains()) if account else None
+        return frozenset(name.lower() for name in account.tracker_domains())
     except OutsideError:
         return None

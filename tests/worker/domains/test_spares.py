@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from core.domains import holds
+from core.domains import spares as stocks
 from models import pipelines
 from models.database import disconnect, execute, fetch
 from models.domain_states import Reason
@@ -158,6 +159,16 @@ def test_an_exhausted_pipeline_takes_the_spare_that_became_fit_unless_it_is_held
     last = yard.switches()[-1]
     assert (read().active_domain, str(last.trigger), last.seq) == (spare, "return", 3)
     assert sent("update_voluum_campaigns") == sent("announce_pipeline_switch") == [{"switch_id": last.id}]
+
+
+def test_a_spare_that_the_voluum_account_does_not_know_is_less_ready_where_voluum_follows(
+    shift: Shift, sandbox: Sandbox
+) -> None:
+    sandbox.control("POST", "seed", {"seed": 1, "size": "s"})
+    pipeline("P", A, "c5.sandbox.test", B, with_update_voluum=True)
+    sweep()
+    parts = {one.place.name: [part.reason for part in one.readiness.parts] for one in stocks.overview()[0].spares}
+    assert parts == {"c5.sandbox.test": [], B: ["not in Voluum"]}
 
 
 def test_pipelines_that_are_off_are_not_looked_at(shift: Shift, sandbox: Sandbox) -> None:
