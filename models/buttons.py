@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from models import bulk
-from models.database import execute, fetch
+from models.database import execute, fetch, is_postgres, pg_text_array
 from models.fields import bind, instant
 
 
@@ -62,7 +62,9 @@ def use(button_id: str, by: str, at: datetime) -> bool:
 
 def live(ids: Iterable[str], at: datetime) -> dict[str, str]:
     """By id: the action of those that may be pressed still."""
-    return {str(row_id): str(action) for row_id, action in bulk.read(_LIVE, (bulk.among(ids), bind(at)))}
+    wanted = [str(one) for one in ids]  # they come from payloads, which hold any text
+    among = pg_text_array(wanted) if is_postgres() else orjson.dumps(wanted).decode()
+    return {str(row_id): str(action) for row_id, action in bulk.read(_LIVE, (among, bind(at)))}
 
 
 def forget(before: datetime) -> int:

@@ -69,7 +69,8 @@ def labels(room: Room) -> list[list[str]]:
 
 def test_buttons_of_the_payload_are_under_the_message_while_they_may_be_pressed(room: Room) -> None:
     undo = buttons.button("Undo switch", "undo_switch", 1, hours=1 / 60)
-    alert_id = unsafe(buttons=[[undo, {"text": "Open", "url": "https://console.example/"}]])
+    odd = {"text": "Nobody's", "data": 'a,"{}\\'}
+    alert_id = unsafe(buttons=[[undo, odd, {"text": "Open", "url": "https://console.example/"}]])
     room.work([alert_id])
     assert labels(room) == [["Ack", "Undo switch", "Open"]]
     room.pass_time(minutes=2)
