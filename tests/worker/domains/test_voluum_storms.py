@@ -42,7 +42,7 @@ def stage(
         yield found
 
 
-@pytest.mark.parametrize("seed", (1, 2, 3, 182, 189, 193))
+@pytest.mark.parametrize("seed", [1, 2, 3, 182, 189, 193])
 def test_p6_p7_whatever_happens_the_newest_switch_has_the_last_word(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
