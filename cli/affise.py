@@ -1,4 +1,4 @@
-"""Commands about requests to change offers at Affise: look, agree, refuse, try again, take back."""
+"""Commands about requests to change offers at Affise: look, agree, refuse, try again, take back, limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,
-    help="Requests to change offers at Affise: list, show, approve, reject, retry, rollback.",
+    help="Requests to change offers at Affise: list, show, approve, reject, retry, rollback, limit.",
 )  # fmt: skip
 Number = Annotated[str, typer.Argument(metavar="ID", help="The request; list shows them.")]
 COLUMNS = ("id", "pipeline", "status", "old", "new", "items", "done", "failed", "approved_by", "created_at")
@@ -144,6 +144,37 @@ def rollback(request: Number, yes: Yes = False, as_json: Json = False) -> None:
     from worker.domains import affise_acts
 
     _act("rollback", request, yes, as_json, lambda found, by: affise_acts.rollback(found.id, by))
+
+
+@app.command()
+def limit(
+    pipeline: Annotated[str, typer.Argument(metavar="NAME", help="The pipeline.")],
+    auto: Annotated[
+        bool | None, typer.Option(help="Whether its requests approve themselves.", show_default=False)
+    ] = None,
+    most: Annotated[int | None, typer.Option(help="Up to how many items; 0 = the setting AFFISE_MAX_ITEMS.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Which requests of a pipeline need no person; whole addresses always need one.
+
+    Examples:
+
+      signalbox pipelines requests limit DE-sweeps --no-auto
+
+      signalbox pipelines requests limit DE-sweeps --auto --most 50
+    """
+    from cli.output import show_json
+    from cli.session import database
+    from core.domains import affise_requests
+
+    with database(), told():
+        by_itself, limit = affise_requests.limit(pipeline, acting(), auto=auto, most=most)
+    row = {"pipeline": pipeline, "auto": by_itself, "most": limit}
+    if as_json:
+        return show_json(row, schema="pipelines.requests.limit/1")
+    return print(
+        f"{pipeline}: {'by themselves, up to ' + str(limit or 'the usual number') if by_itself else 'by a person'}"
+    )
 
 
 def _act(verb: str, request_id: str, yes: bool, as_json: bool, act: Callable[[Request, By], Request]) -> None:

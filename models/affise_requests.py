@@ -99,6 +99,11 @@ update affise_switch_request set look_again = %s
 where pipeline_id = %s and status in ('approved', 'applying', 'partial')
     and switch_id = (select s.id from domain_switch s where s.pipeline_id = %s order by s.seq desc limit 1)
 """
+_LIMIT = """
+update tracking_domain_pipeline set affise_auto_approve = coalesce(%s, affise_auto_approve),
+    affise_max_items = nullif(coalesce(%s, affise_max_items), 0)
+where id = %s returning affise_auto_approve, affise_max_items
+"""
 _AWAITING = "select id from affise_switch_request where status = 'awaiting_approval' order by id"
 _STEP = "select state from switch_step where switch_id = %s and step = 'affise'"
 _WAKE = """
@@ -172,6 +177,12 @@ def _add(
     values = (str(key), request.pipeline_id, request.switch_id, *names, reason, by, status.value)
     execute(_ADD, (*values, *(approval or (None, None, None, None)), bind(at)))
     return key
+
+
+def limit(pipeline_id: int, auto: bool | None, most: int | None) -> tuple[bool, int | None]:
+    """Set whether requests of a pipeline approve themselves, and up to how many items; None leaves it, 0 = as usual."""
+    [(now_auto, now_most)] = fetch(_LIMIT, (auto, most, pipeline_id))
+    return bool(now_auto), now_most
 
 
 def look_again(pipeline_id: int) -> None:

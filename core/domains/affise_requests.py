@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from config.clock import now
-from core.domains import platform_plan, steps
+from core.domains import pipelines, platform_plan, steps
 from core.domains.persons import AlreadyChanged, By, Refused, record
 from core.domains.platform_plan import Change
 from models import affise_items as items
@@ -17,6 +17,7 @@ from models.affise_requests import Request
 from models.domain_states import ChangeState, Step, SwitchRequestState
 
 State = SwitchRequestState
+MOST_ITEMS = 100_000
 _AFRESH = (State.FAILED, State.EXPIRED, State.REJECTED)
 _MAY_TAKE_BACK = (State.DONE, State.PARTIAL, State.FAILED)
 
@@ -106,6 +107,21 @@ def _rollback(request: Request, by: By) -> Request:
     items.replace(undo, [(int(c.object_id), c.title, c.field, c.before, c.after, None) for c in written])
     _open(request)
     return get(undo)
+
+
+def limit(name: str, by: By, *, auto: bool | None = None, most: int | None = None) -> tuple[bool, int | None]:
+    """Set whether requests of a pipeline approve themselves, up to how many items (0 = the setting); as it is now."""
+    if auto is None and most is None:
+        raise Refused("limit: say what to change, --auto, --no-auto or --most")
+    if most is not None and not 0 <= most <= MOST_ITEMS:
+        raise Refused(f"most: write 1 to {MOST_ITEMS}, or 0 for the setting AFFISE_MAX_ITEMS")
+    return conflicts.transaction(lambda: _limit(name, by, auto, most))
+
+
+def _limit(name: str, by: By, auto: bool | None, most: int | None) -> tuple[bool, int | None]:
+    line = pipelines.get(name)
+    record(by, "affise.limit", pipelines.subject(line.pipeline.name), auto=auto, most=most)
+    return rows.limit(line.pipeline.id, auto, most)
 
 
 def _was_written(item: Item) -> bool:

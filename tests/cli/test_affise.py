@@ -91,3 +91,18 @@ def test_without_a_terminal_nothing_is_done_unasked_and_unknown_requests_are_nam
     assert (cli(*REQUESTS, verb, str(request.id)), "add --yes" in cli.err) == (2, True)
     assert (cli(*REQUESTS, verb, "x", "--yes"), "there is no 'x'" in cli.err) == (2, True)
     assert newest() == request
+
+
+def test_a_person_says_which_requests_need_no_person(cli: Cli) -> None:
+    pipeline(with_update_affise=True)
+    limit = (*REQUESTS, "limit", "P")
+    assert cli.json(*limit, "--no-auto", "--most", "50") | {"schema": ""} == {
+        "schema": "", "pipeline": "P", "auto": False, "most": 50,
+    }  # fmt: skip
+    pipelines.switch("P", ANNA, "test", block=True)
+    assert (newest().auto_approve, newest().most_items) == (False, 50)
+    assert (cli(*limit, "--auto", "--most", "0"), cli.out) == (0, "P: by themselves, up to the usual number\n")
+    assert (newest().auto_approve, newest().most_items) == (True, None)
+    for words in ((), ("--most", "-1")):
+        assert cli(*limit, *words) == 2
+    assert (cli(*REQUESTS, "limit", "X", "--auto"), len(audit.page(action="affise.limit"))) == (2, 2)
