@@ -59,6 +59,9 @@ def test_every_check_of_a_domain_is_shown_and_stored_if_it_is_ours(cli: Cli, san
         ("gsb", "dns", "tls", "http", "expiry"), "safe"
     )
     assert (other["verdict"], other["known"], stored()) == ("safe", False, 5)
+    registry = cli.json(*CHECK, A, "--only", "expiry")["items"][0]["checks"]["expiry"]
+    assert (registry["verdict"], registry["note"][:6]) == ("safe", "until ")
+    assert [row["path"] for row in sandbox.journal("rdap")].count("/rdap/domain/sandbox.test") == 1
     assert (cli(*CHECK, "--all", "--only", "gsb,dns"), cli.out.splitlines()[0].split("\t")) == (
         0, ["domain", "verdict", "gsb", "dns", "why"],
     )  # fmt: skip
@@ -105,6 +108,14 @@ def test_only_with_act_an_unsafe_active_domain_is_sent_to_be_blocked(embedded: C
     [block] = blocks()
     assert (block["domain"], block["reason"], block["evidence_id"] is not None) == (LISTED, "GSB_UNSAFE", True)
     assert roles() == {LISTED: "active", "phish.sandbox.test": "backup"}
+
+
+def test_a_refused_certificate_is_acted_on_only_where_the_pipeline_says_so(embedded: Cli, sandbox: Sandbox) -> None:
+    pipeline("P", "tlswrong.sandbox.test", B)
+    assert (embedded(*CHECK, "--all", "--only", "tls", "--act"), blocks()) == (4, [])
+    execute("update tracking_domain_pipeline set block_on_tls = 1")
+    assert embedded(*CHECK, "--all", "--only", "tls", "--act") == 4
+    assert [block["reason"] for block in blocks()] == ["TLS_INVALID"]
 
 
 def test_the_stock_of_spares_is_shown_with_its_reasons(cli: Cli) -> None:
