@@ -78,3 +78,8 @@ def clicks_on(day: date) -> Clicks | None:
         return None
     counted, unique, social, refused, errors, as_of = rows[0]
     return Clicks(int(counted), int(unique), int(social), int(refused), int(errors), instant(as_of))
+
+
+def queued() -> dict[str, int]:
+    """How many messages each queue of the embedded mode holds, if any."""
+    return {str(name): int(count) for name, count in fetch("select queue, count(*) from queue_message group by queue")}

@@ -6,7 +6,8 @@ import pika
 
 from config.catalog import QUEUES
 from config.settings import Settings
-from models import queue
+from models import bot_facts
+from models.database import is_postgres
 from worker.depths import UNKNOWN, Depths
 from worker.roles import addresses, apply
 
@@ -14,7 +15,8 @@ from worker.roles import addresses, apply
 def depths(settings: Settings) -> dict[str, int | None]:
     """By queue; None where the broker does not say."""
     if settings.embedded:
-        return {name: queue.count(name) for name in QUEUES}
+        held = {} if is_postgres() else bot_facts.queued()
+        return {name: None if is_postgres() else held.get(name, 0) for name in QUEUES}
     parameters = [pika.URLParameters(url) for url in addresses(settings)]
     for each in parameters:
         apply(each, "web")

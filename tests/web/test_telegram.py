@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 from falcon.testing import Result, TestClient
+from peewee import OperationalError
 
 from config.settings import get_settings
 from tests.conftest import SettingsEnv
@@ -64,3 +65,18 @@ def test_what_is_no_update_is_refused_or_passed_over(client: TestClient) -> None
 def test_while_updates_are_asked_for_none_are_taken(desk: Desk) -> None:
     client = TestClient(make_app(get_settings()))
     assert deliver(client, {"update_id": 9}).status_code == 404
+
+
+def test_what_could_not_be_stored_is_asked_for_again(
+    client: TestClient, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: Any) -> bool:
+        raise OperationalError("the server closed the connection")
+
+    said = desk.message(ANNA, CHAT) | {"text": "/whoami"}
+    with monkeypatch.context() as outage:
+        outage.setattr("models.bot_updates.take", gone)
+        answer = deliver(client, {"update_id": 9, "message": said})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert deliver(client, {"update_id": 9, "message": said}).status_code == 200
+    assert "anna" in desk.texts()[-1]
