@@ -114,13 +114,13 @@ class _Work:
 
     def _follow(self, item: Item) -> None:
         """Read, judge, write, read back, as often as strangers get between."""
-        now_at: Item | None = item
+        left = item
         for _ in range(MOST_LOOKS):
-            if now_at is None:
+            again = self._look(left)
+            if again is None:
                 return
-            now_at = self._look(now_at)
-        if now_at is not None:
-            raise Unavailable(f"campaign {title(item)} keeps changing")
+            left = again
+        raise Unavailable(f"campaign {title(item)} keeps changing")
 
     def _look(self, item: Item) -> Item | None:
         """One such round; None when the campaign is settled, else the change as it stands now."""
