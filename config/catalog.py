@@ -34,19 +34,28 @@ class Area(StrEnum):
     """The part of the product a task belongs to."""
 
     ADS = "ads"
+    DOMAINS = "domains"
     SHARED = "shared"
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """When a periodic task is due: a cron line in UTC, or a multiple of `every` seconds since the epoch."""
+    """When a periodic task is due: a cron line in UTC, or a multiple of `every` seconds since the epoch.
+
+    `setting` names a setting that says the seconds instead, or for a cron line the time zone; what stands here is
+    its default.
+    """
 
     cron: str | None = None
     every: int | None = None
     catch_up: CatchUp = CatchUp.SKIP
+    setting: str | None = None
 
     def __str__(self) -> str:
-        return f"cron {self.cron} UTC" if self.cron else f"every {self.every} s"
+        named = self.setting.upper() if self.setting else None
+        if self.cron:
+            return f"cron {self.cron} {named or 'UTC'}"
+        return f"every {self.every} s" + (f" ({named})" if named else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +83,14 @@ class Lane:
     prefetch: int
 
 
-def cron(line: str, catch_up: CatchUp) -> Trigger:
-    """A trigger on a cron line in UTC; weekdays are written as names."""
-    return Trigger(cron=line, catch_up=catch_up)
+def cron(line: str, catch_up: CatchUp, zone: str | None = None) -> Trigger:
+    """A trigger on a cron line, in UTC or in the zone of a setting; weekdays are written as names."""
+    return Trigger(cron=line, catch_up=catch_up, setting=zone)
 
 
-def every(seconds: int, catch_up: CatchUp = CatchUp.SKIP) -> Trigger:
+def every(seconds: int, catch_up: CatchUp = CatchUp.SKIP, setting: str | None = None) -> Trigger:
     """A trigger at the multiples of a period since the epoch, so that a restart never shifts it."""
-    return Trigger(every=seconds, catch_up=catch_up)
+    return Trigger(every=seconds, catch_up=catch_up, setting=setting)
 
 
 _ADS = (
@@ -153,14 +162,98 @@ _ADS = (
         seed="agregate_stats",
     ),
 )
+_DOMAINS = (
+    Task(
+        "check_active_tracking_domains_via_gsb",
+        "domain-checks",
+        Area.DOMAINS,
+        60,
+        trigger=every(300, setting="check_active_links_interval"),
+        lease=60,
+        seed="check_active_tracking_domains_via_gsb_task",
+    ),
+    Task(
+        "check_active_tracking_domains_via_dns",
+        "domain-checks",
+        Area.DOMAINS,
+        60,
+        seed="check_active_tracking_domains_via_dns_task",
+    ),
+    Task(
+        "check_active_tracking_domains_via_gsc",
+        "domain-checks",
+        Area.DOMAINS,
+        60,
+        trigger=cron("0 * * * *", CatchUp.SKIP),
+        lease=60,
+        seed="check_active_tracking_domains_via_gsc_task",
+    ),
+    Task(
+        "block_active_tracking_domain",
+        "domain-switches",
+        Area.DOMAINS,
+        30,
+        Retry(8, 1, 60),
+        seed="block_active_tracking_domain_task",
+    ),
+    Task(
+        "check_blocked_tracking_domains",
+        "domain-checks",
+        Area.DOMAINS,
+        300,
+        trigger=every(7200),
+        lease=300,
+        seed="check_blocked_tracking_domains_task",
+    ),
+    Task(
+        "unblock_blocked_tracking_domain",
+        "domain-switches",
+        Area.DOMAINS,
+        30,
+        Retry(5, 5, 300),
+        seed="unblock_blocked_tracking_domain_task",
+    ),
+    Task(
+        "check_spare_tracking_domains",
+        "domain-checks",
+        Area.DOMAINS,
+        300,
+        trigger=every(300, setting="check_active_links_interval"),
+        lease=300,
+    ),
+    Task("update_voluum_campaigns", "domain-switches", Area.DOMAINS, 300, SOON),
+    Task("plan_affise_switch_request", "domain-switches", Area.DOMAINS, 300, SOON),
+    Task("apply_affise_switch_item", "domain-switches", Area.DOMAINS, 120, SOON),
+    Task("announce_pipeline_switch", "alerts", Area.DOMAINS, 30, HOURLONG),
+    Task("sweep_unfinished_switches", "periodic", Area.DOMAINS, 30, trigger=every(60), lease=30),
+    Task(
+        "check_platform_domains",
+        "domain-checks",
+        Area.DOMAINS,
+        300,
+        trigger=every(600, setting="platform_check_interval"),
+        lease=300,
+    ),
+    Task("dispatch_domain_safety_request", "domain-checks", Area.DOMAINS, 60, Retry(10, 5, 300)),
+    Task("expire_domain_safety_requests", "periodic", Area.DOMAINS, 60, trigger=every(300), lease=60),
+)
 _SHARED = (
     Task("give_up", "retry", Area.SHARED, 60, PATIENTLY),
     Task("publish_event", "jobs", Area.SHARED, 60, SOON),
     Task("announce_alert", "alerts", Area.SHARED, 40, HOURLONG),
     Task("remind_of_alerts", "periodic", Area.SHARED, 50, trigger=every(60), lease=50),
+    Task(
+        "send_domains_digest",
+        "periodic",
+        Area.SHARED,
+        30,
+        Retry(3, 5, 60),
+        cron("0 9 * * *", CatchUp.LATEST, zone="local_timezone"),
+        30,
+    ),
 )
 
-TASKS: dict[str, Task] = {task.name: task for task in (*_ADS, *_SHARED)}
+TASKS: dict[str, Task] = {task.name: task for task in (*_ADS, *_DOMAINS, *_SHARED)}
 SEED_NAMES: dict[str, str] = {task.seed: task.name for task in TASKS.values() if task.seed}
 QUEUES: tuple[str, ...] = tuple(sorted({task.queue for task in TASKS.values()}))
 
@@ -168,6 +261,8 @@ LANES: dict[str, Lane] = {
     lane.name: lane
     for lane in (
         Lane("clicks", ("clicks",), 2, 300),
+        Lane("switches", ("domain-switches",), 4, 4),
+        Lane("checks", ("domain-checks",), 8, 8),
         Lane("saving", ("database",), 8, 16),
         Lane("retry", ("retry",), 4, 4),
         Lane("jobs", ("jobs",), 4, 4),

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.base import BaseTrigger
 from cronsim import CronSim, CronSimError
 
 from config import catalog
+from config.settings import get_settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVERY = re.compile(r"every (\d+)(?: s)?")
@@ -95,4 +97,6 @@ def trigger_of(task: catalog.Task, spec: str | None, zone: str = "UTC") -> Due:
         return parse(spec, zone)
     if task.trigger is None:
         raise BadSpec(f"{task.name} is not periodic")
-    return Interval(task.trigger.every) if task.trigger.every else Cron(task.trigger.cron or "", zone)
+    trigger = task.trigger
+    wished: Any = getattr(get_settings(), trigger.setting) if trigger.setting else None
+    return Interval(wished or trigger.every) if trigger.every else Cron(trigger.cron or "", wished or zone)

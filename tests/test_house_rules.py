@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli import handbook, reference
-from config.catalog import LANES, QUEUES, SEED_NAMES, TASKS, queues_of
+from config.catalog import LANES, QUEUES, TASKS, queues_of
 from models import ads, domain_requests, domains, payouts, runtime
 from models.mail import Mail
 from models.runtime import Row
@@ -56,17 +56,6 @@ def test_the_procfile_serves_every_queue_once() -> None:
     lanes = [name for line in lines for name in re.findall(r"--lane (\S+)", line)]
     assert Counter(queue for lane in lanes for queue in LANES[lane].queues) == Counter(QUEUES)
     assert sorted(queues_of([])) == sorted(QUEUES)
-
-
-def test_the_seed_names_of_the_click_tasks_are_known() -> None:
-    assert set(SEED_NAMES) == {
-        "agregate_stats",
-        "archive_old_stats",
-        "check_outdated_campaigns",
-        "clean_ip_blacklist",
-        "decline_unconfirmed_moneyout_requests",
-        "process_click",
-    }
 
 
 def test_only_the_settings_read_the_environment() -> None:

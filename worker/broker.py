@@ -35,7 +35,14 @@ __all__ = ["HardenedRabbitmqBroker", "actor", "load_actors", "make_broker"]
 
 # a delayed message occupies a consumer while it waits, so longer waits are rows
 LONGEST_BROKER_DELAY_MS = 60_000
-ACTOR_MODULES: tuple[str, ...] = ("worker.shared", "worker.events", "worker.alerts", "worker.ads")
+ACTOR_MODULES: tuple[str, ...] = (
+    "worker.shared",
+    "worker.events",
+    "worker.alerts",
+    "worker.digest",
+    "worker.ads",
+    "worker.domains",
+)
 log = structlog.get_logger(__name__)
 
 

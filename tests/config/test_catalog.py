@@ -12,6 +12,7 @@ import pytest
 from config import catalog
 from config.catalog import LANES, NEVER, QUEUES, SEED_NAMES, TASKS, Area, CatchUp, Task, UnknownTask
 from config.clock import now
+from config.settings import Settings
 from scheduler.clock import trigger_of
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +21,14 @@ ALL_SEED_NAMES_OF_ADS = ADS_SEED_NAMES | {
     "decline_unconfirmed_moneyout_requests",
     "agregate_stats",
     "archive_old_stats",
+}
+SEED_NAMES_OF_DOMAINS = {
+    "check_active_tracking_domains_via_gsb_task",
+    "check_active_tracking_domains_via_dns_task",
+    "check_active_tracking_domains_via_gsc_task",
+    "block_active_tracking_domain_task",
+    "check_blocked_tracking_domains_task",
+    "unblock_blocked_tracking_domain_task",
 }
 PERIODIC = catalog.periodic()
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
@@ -85,6 +94,7 @@ def test_a_tick_is_not_retried_because_the_next_one_is_the_retry(task: Task) -> 
 
 
 @each_periodic
+@pytest.mark.usefixtures("settings_env")
 def test_a_run_ends_before_the_next_one_is_due(task: Task) -> None:
     first, second = islice(trigger_of(task, None).after(now()), 2)
     assert (second - first).total_seconds() >= task.seconds
@@ -105,7 +115,13 @@ def test_weekdays_are_written_as_names(task: Task) -> None:
 
 @each_periodic
 def test_a_trigger_can_be_read_aloud(task: Task) -> None:
-    assert re.fullmatch(r"cron \S+( \S+){4} UTC|every \d+ s", str(task.trigger))
+    assert re.fullmatch(r"cron \S+( \S+){4} (UTC|[A-Z_]+)|every \d+ s( \([A-Z_]+\))?", str(task.trigger))
+
+
+@each_periodic
+def test_a_trigger_names_a_setting_that_exists(task: Task) -> None:
+    assert task.trigger is not None
+    assert task.trigger.setting is None or task.trigger.setting in Settings.model_fields
 
 
 def test_money_and_clicks_are_never_retried_by_the_queue() -> None:
@@ -116,6 +132,8 @@ def test_seed_names_are_known_ones_and_each_is_given_once() -> None:
     ads = [task.seed for task in TASKS.values() if task.seed and task.area is Area.ADS]
     assert len(ads) == len(set(ads))
     assert ADS_SEED_NAMES <= set(ads) <= ALL_SEED_NAMES_OF_ADS
+    domains = [task.seed for task in TASKS.values() if task.seed and task.area is Area.DOMAINS]
+    assert sorted(domains) == sorted(SEED_NAMES_OF_DOMAINS)
 
 
 def test_a_task_is_found_by_its_name_and_by_its_seed_name() -> None:

@@ -14,12 +14,16 @@ from config.ids import new_id
 from config.settings import Settings
 from core import alerts
 from core.ads import clicks
+from core.domains import pipelines, safety
+from core.domains.persons import By
+from models import pipeline_writes
 from models.ads import Campaign, ClickError, IpBlacklist, Offer
 from models.database import db, execute, fetch
 from models.dead_letters import Letter, bury
 from models.envelope import decode, encode_message
 from models.fields import bind
 from models.runtime import DeadReason
+from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.ads import old_days, stage
 from tests.core.ads.letterbox import DATA_KEYS, payout
@@ -32,7 +36,10 @@ TABLES = (
     "click", "click_rejected", "click_error", "ip_blacklist", "adload_charge", "campaign", "offer", "click_price",
     "stats_dirty_day", "dead_letter", "queue_message", "mail", "account", "stats_daily", "stats_daily_adv",
     "stats_daily_user", "stats_overall_by_date", "manager_day", "ledger_entry", "payout_request", "audit_log", "alert",
+    "pipeline_domain", "tracking_domain_pipeline", "domain_switch", "switch_step", "affise_switch_request",
+    "domain_safety_request",
 )  # fmt: skip
+ANNA = By("anna")
 # when a row was written, and what was only asked for again, may differ between the runs
 VOLATILE = {
     "created_at",
@@ -154,6 +161,58 @@ def nothing(here: Stage) -> dict[str, Any]:
     return {}
 
 
+def pipeline(here: Stage) -> dict[str, Any]:
+    pipelines.create("P", ["a.sandbox.test", "b.sandbox.test"], ANNA, pipeline_writes.Settings(return_to_work=True))
+    return {}
+
+
+def every_domain(here: Stage) -> dict[str, Any]:
+    return {"domains": None, "round": 1}
+
+
+def order_to_block(here: Stage) -> dict[str, Any]:
+    pipeline(here)
+    return {"domain": "a.sandbox.test", "reason": "MANUAL"}
+
+
+def switched(here: Stage) -> dict[str, Any]:
+    pipeline(here)
+    return {"switch_id": pipelines.switch("P", ANNA, "by hand", block=True).id}
+
+
+def unfinished(here: Stage) -> dict[str, Any]:
+    switched(here)
+    return {}
+
+
+def blocked_domain(here: Stage) -> dict[str, Any]:
+    switched(here)
+    return {"domain": "a.sandbox.test"}
+
+
+def drafted(here: Stage) -> dict[str, Any]:
+    wish = pipeline_writes.Settings(with_update_affise=True)
+    pipelines.create("P", ["a.sandbox.test", "b.sandbox.test"], ANNA, wish)
+    pipelines.switch("P", ANNA, "by hand")
+    return {"request_id": str(fetch("select id from affise_switch_request")[0][0])}
+
+
+def unknown_item(here: Stage) -> dict[str, Any]:
+    return {"item_id": 1}
+
+
+def open_request(here: Stage) -> dict[str, Any]:
+    pipeline(here)
+    (number,) = safety.open_requests()
+    return {"request_id": str(number)}
+
+
+def overdue_request(here: Stage) -> dict[str, Any]:
+    open_request(here)
+    execute("update domain_safety_request set expires_at = created_at")
+    return {}
+
+
 SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "process_click": one_click,
     "process_clicks": five_clicks,
@@ -178,6 +237,22 @@ SAMPLES: dict[str, Callable[[Stage], dict[str, Any]]] = {
     "erase_old_addresses": old_days_of_clicks,
     "drop_old_rejections": old_days_of_clicks,
     "aggregate_stats": counted_clicks,
+    "check_active_tracking_domains_via_gsb": nothing,
+    "check_active_tracking_domains_via_dns": every_domain,
+    "check_active_tracking_domains_via_gsc": pipeline,
+    "block_active_tracking_domain": order_to_block,
+    "check_blocked_tracking_domains": nothing,
+    "unblock_blocked_tracking_domain": blocked_domain,
+    "check_spare_tracking_domains": nothing,
+    "update_voluum_campaigns": switched,
+    "plan_affise_switch_request": drafted,
+    "apply_affise_switch_item": unknown_item,
+    "announce_pipeline_switch": switched,
+    "sweep_unfinished_switches": unfinished,
+    "check_platform_domains": nothing,
+    "dispatch_domain_safety_request": open_request,
+    "expire_domain_safety_requests": overdue_request,
+    "send_domains_digest": nothing,
     "give_up": dead_message,
     "publish_event": event,
     "announce_alert": open_incident,
@@ -191,9 +266,17 @@ def smtp_url() -> Iterator[str]:
         yield box.url
 
 
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
 @pytest.fixture
-def settings(settings_env: SettingsEnv, sqlite_database: Any, smtp_url: str) -> Iterator[Settings]:
-    made = settings_env(DATA_KEYS=DATA_KEYS, SMTP_URL=smtp_url)
+def settings(settings_env: SettingsEnv, sqlite_database: Any, smtp_url: str, outside: Sandbox) -> Iterator[Settings]:
+    made = settings_env(
+        DATA_KEYS=DATA_KEYS, SMTP_URL=smtp_url, SANDBOX_URL=outside.url, SAFE_BROWSING_PROVIDER="sandbox"
+    )
     broker = make_broker(made, "worker")
     load_actors()
     for queue in {task.queue for task in TASKS.values()}:

@@ -40,7 +40,7 @@ def _reputation(seen: Seen | None) -> Reputations:
     found = sweep_gsb.settle(seen)
     check_news.of_reputation(found)
     _order(found.swept.blocks)
-    check_active_tracking_domains_via_dns.send()
+    check_active_tracking_domains_via_dns.send_with_options(dedupe_key="dns:next")
     return found
 
 
