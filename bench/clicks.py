@@ -123,6 +123,8 @@ def _arrive(here: Stage, requests: Path) -> wrk.Load:
     subprocess.run([*command, *address], env=environment(), check=True)
     record = journal.read(seen)
     late = record.latencies()
+    for number, why in record.failures.items():
+        print(f"visit {number} at {record.attempts[number]:.3f} s got no answer: {why}", file=sys.stderr)
     failed = len(record.attempts) - sum(answer.status == 302 for answer in record.answers.values())
     seconds = max(answer.at for answer in record.answers.values()) - min(record.attempts.values())
     p50, p99 = (1000 * journal.quantile(late, share) for share in (0.5, 0.99))

@@ -78,7 +78,7 @@ def variables(port: int, folder: Path) -> dict[str, str]:
     return {
         "SANDBOX_URL": f"http://127.0.0.1:{port}", "CA_BUNDLE": str(folder / "authority.pem"),
         "SAFE_BROWSING_PROVIDER": "sandbox", "TELEGRAM_BOT_TOKEN": "1:bench", "TELEGRAM_CHAT_ID": str(CHAT),
-        "CHECK_ACTIVE_LINKS_INTERVAL": "2", "CONFIRM_AFTER": "1", "DNS_CONFIRM_AFTER": "1", "SWITCH_COOL_DOWN": "0",
+        "CHECK_ACTIVE_LINKS_INTERVAL": "3", "CONFIRM_AFTER": "1", "DNS_CONFIRM_AFTER": "1", "SWITCH_COOL_DOWN": "0",
         "BLAST_RADIUS_MIN": "100000", "MAX_SWITCHES_PER_DAY": "1000",
     }  # fmt: skip
 

@@ -88,11 +88,11 @@ def _attempt(scenario: Scenario, kept: Servers | None, folder: Path, options: ar
 
 def _ground(scenario: Scenario, kept: Servers | None, folder: Path) -> Ground:
     if scenario.embedded:
-        return embedded_stage(folder, **scenario.variables())
+        return embedded_stage(folder, **scenario.variables(folder))
     assert kept is not None
     kept.database.revive()
     kept.broker.revive()
-    return staged(kept, folder, **scenario.variables())
+    return staged(kept, folder, **scenario.variables(folder))
 
 
 def _code(results: Sequence[Result]) -> int:

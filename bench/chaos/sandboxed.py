@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from bench.chaos.run import Trial
+from bench.outside import free_port
 from bench.system import System
-from sandbox.ports import open_ports
 
 _COUNTED = """
 select cast(click_id as text), advertiser_cost from click where state = 'done' and is_unique and not is_social
 """
-_QUIET_PORTS = (20_000, 32_000)
-_TRIES = 100
 _DROP = {"service": "adload", "match": {"path": "/clicks"}, "action": {"type": "commit_then_drop"}, "probability": 0.02}
 
 
-def variables() -> dict[str, str]:
+def variables(folder: Path) -> dict[str, str]:
     """Settings of a run with AdLoad elsewhere."""
-    return {"ADLOAD_DRIVER": "http", "ADLOAD_URL": f"http://127.0.0.1:{_port()}/adload"}
-
-
-def _port() -> int:
-    """A port with free ones above it, below those that the system gives to outgoing connections."""
-    for first in random.sample(range(*_QUIET_PORTS, 10), _TRIES):
-        try:
-            ports = open_ports(first)
-        except OSError:
-            continue
-        for each in (ports.http, ports.smtp, ports.tls, *(one for pair in ports.dns for one in pair)):
-            each.close()
-        return first
-    raise RuntimeError("no run of free ports for the sandbox")
+    return {"ADLOAD_DRIVER": "http", "ADLOAD_URL": f"http://127.0.0.1:{free_port()}/adload"}
 
 
 def start(trial: Trial, system: System) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from bench.chaos import books, sandboxed
+from bench import outside
+from bench.chaos import books, sandboxed, switches
 from bench.chaos.intake import intake_paths
 from bench.chaos.nemesis import Nemesis, Server
 from bench.chaos.plan import Act, crashes, kills, outage
@@ -37,7 +39,7 @@ class Scenario:
     run: Callable[[Trial], None]
     goals: Callable[[Trial, Record], list[str]]
     embedded: bool = False
-    variables: Callable[[], dict[str, str]] = field(default=dict)
+    variables: Callable[[Path], dict[str, str]] = lambda _: {}
 
 
 def _production(trial: Trial, system: System, workers: Sequence[str] = WORKERS) -> int:
@@ -81,6 +83,19 @@ def books_kill9(trial: Trial) -> None:
         books.hurry(trial)
         _strike_and_heal(trial, system, acts)
         books.compare(trial, system)
+
+
+def switches_kill9(trial: Trial) -> None:
+    """The worker of everything but clicks is killed while pipelines switch and platforms follow."""
+    acts = kills(trial.seed, trial.size.kills, trial.size.seconds, (_OTHER,))
+    with trial.ground.system(**switches.chat(trial)) as system, outside.outside(system) as sandbox:
+        switches.prepare(trial, sandbox)
+        _production(trial, system, workers=WORKERS[:1])
+        lister = switches.Lister(trial, sandbox)
+        lister.start()
+        _strike_and_heal(trial, system, acts)
+        lister.done()
+        switches.compare(trial, sandbox)
 
 
 def clicks_failpoints(trial: Trial, *, windows: Sequence[str] = tuple(WINDOWS), breakage: str = "") -> None:
@@ -178,6 +193,10 @@ SCENARIOS: dict[str, Scenario] = {
             variables=sandboxed.variables,
         ),
         Scenario("books-kill9", "statistics and archive killed at work", books_kill9, everybody_was_answered),
+        Scenario(
+            "switches-kill9", "killed while pipelines switch", switches_kill9, everybody_was_answered,
+            variables=switches.variables,
+        ),
         Scenario("embedded-kill9", "the whole embedded product killed", embedded_kill9, nothing_more, embedded=True),
         Scenario(
             "broker-outage", "RabbitMQ away under load", partial(stopped, names=("broker",)), answered_in_time,

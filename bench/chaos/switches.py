@@ -22,6 +22,7 @@ from models.pipeline_writes import Settings
 LANDING = "https://clean.landing.sandbox.test/"
 TWICE_EVERY = 3
 """Of every third pipeline the next domain is listed, too, while campaigns and offers still move to it."""
+CHAT_HEAL = 300
 _SOON = 4.0
 _DESTINATIONS = """
 insert into pipeline_destination (pipeline_id, url, source) select id, %s, 'operator' from tracking_domain_pipeline
@@ -44,6 +45,11 @@ select count(*) from domain_switch s where s.announced_at is null or exists (
 def variables(folder: Path) -> dict[str, str]:
     """Settings of a run whose outside is the sandbox."""
     return outside.variables(outside.free_port(), folder)
+
+
+def chat(trial: Trial) -> dict[str, str]:
+    """Without a chat where the run is short: what is told of so many switches at once takes minutes."""
+    return {} if trial.size.heal >= CHAT_HEAL else {"TELEGRAM_BOT_TOKEN": ""}
 
 
 def hosts(number: int) -> list[str]:

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -51,9 +51,12 @@ class Kept:
         return self._keeper.pid
 
     def cpu_seconds(self) -> float:
-        """CPU time of the running processes so far."""
-        family = psutil.Process(self.keeper_pid).children(recursive=True)
-        return sum(sum(process.cpu_times()[:2]) for process in family)
+        """CPU time of the running processes so far; one that ends meanwhile counts no more."""
+        spent = 0.0
+        for process in psutil.Process(self.keeper_pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                spent += sum(process.cpu_times()[:2])
+        return spent
 
     def folder(self, name: str) -> Path:
         """A new folder inside the directory that the server may write to."""
