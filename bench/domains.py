@@ -142,7 +142,7 @@ def _switches(here: Stage, system: System, sandbox: Outside, report: Report, swi
 
 
 def _ended(here: Stage, switches: int) -> bool:
-    return here.query(_MADE)[0][0] == switches and here.query(_OPEN)[0][0] == 0
+    return bool(here.query(_MADE)[0][0] == switches and here.query(_OPEN)[0][0] == 0)
 
 
 if __name__ == "__main__":

@@ -24,19 +24,21 @@ class BadField(ValueError):
 def read(body: bytes, shape: type[_Shape]) -> _Shape:
     """The body as `shape`, nothing meaning `{}`; raises BadField with the dotted name of what is wrong."""
     try:
-        return msgspec.json.decode(body or b"{}", type=shape)
+        found: _Shape = msgspec.json.decode(body or b"{}", type=shape)
     except msgspec.ValidationError as wrong:
         raise _bad_field(wrong) from None
     except msgspec.DecodeError as wrong:
         raise BadField("body", str(wrong)) from None
+    return found
 
 
 def convert(changes: object, shape: type[_Shape]) -> _Shape:
     """The `set` of an edit as `shape`; raises BadField."""
     try:
-        return msgspec.convert(changes, shape)
+        converted: _Shape = msgspec.convert(changes, shape)
     except msgspec.ValidationError as wrong:
         raise _bad_field(wrong, below="set") from None
+    return converted
 
 
 def whole_number(parameters: Mapping[str, str], name: str, default: int) -> int:
