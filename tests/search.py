@@ -10,12 +10,19 @@ import pytest
 from hypothesis import settings
 
 WHOLE = bool(os.environ.get("PROOF"))
+FIRST_SEED = int(os.environ.get("PROOF_SEED") or 1)
+"""Where the proof begins to count the seeds of its histories; another number looks at others."""
 _Test = TypeVar("_Test", bound=Callable[..., Any])
 
 
 def examples(whole: int, gate: int | None = None) -> int:
     """How many examples to look at, where the proof looks at so many."""
     return whole if WHOLE else gate or max(20, whole // 10)
+
+
+def seeds(whole: int, gate: int) -> range:
+    """The seeds of that many histories, each of which can be told again by its number."""
+    return range(FIRST_SEED, FIRST_SEED + whole) if WHOLE else range(1, 1 + gate)
 
 
 def search(whole: int, **options: Any) -> Callable[[_Test], _Test]:

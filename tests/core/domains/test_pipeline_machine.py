@@ -2,104 +2,119 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import time_machine
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import rule, run_state_machine_as_test
 
-from config.clock import now
-from core.domains import cases, holds, pipelines
+from core.domains import cases, holds, pipelines, proposals, undo
 from core.domains.brake_facts import Answer
-from core.domains.brakes import Hold, Switch
-from models import invariants_domains
-from models.database import db, execute, fetch
-from models.domain_states import Source, Verdict
-from models.domains import TrackingDomainPipeline
-from models.fields import instant
-from tests.core.domains import yard
-from tests.core.domains.plain_model import REFUSED, Died, Expected, taken
+from core.domains.brakes import Hold, Propose, Switch
+from core.domains.cases import Case
+from models.database import db, fetch
+from models.domain_states import Mode, Source, Verdict
+from models.domains import DomainEvidence, TrackingDomainPipeline
+from tests import search
+from tests.core.domains.machine import HOST, NAMES, SECOND, WHICH, Machine, hurry
+from tests.core.domains.plain_model import REFUSED, STANDS, Died, Expected, taken
 from tests.core.domains.yard import ANNA, answer, read
 
-START = datetime(2026, 3, 1, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
-NAMES = ("P", "Q", "R")
-HOSTS = [f"d{number}.example" for number in range(9)]
-WHICH = st.sampled_from(NAMES)
-HOST = st.sampled_from(HOSTS)
-TABLES = (
-    "switch_step", "affise_switch_request", "domain_switch", "pipeline_domain", "domain_state", "domain_evidence",
-    "tracking_domain_pipeline", "tracking_domain",
-)  # fmt: skip
+SOURCE = st.sampled_from([Source.GSB, Source.GSC])
+SHARDS = {"sqlite": 40, "postgres": 6}
+HISTORIES = {"sqlite": (250, 20), "postgres": (50, 5)}
+"""In each shard, in the proof and at the gate."""
 
 
-class Yard(RuleBasedStateMachine):
+class Yard(Machine):
     """The same steps here and there."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clock = time_machine.travel(START, tick=False)
-        self.time = self.clock.start()
-        self.line: dict[str, Expected] = {}
-        self.bad: set[str] = set()
-        self.late: list[tuple[TrackingDomainPipeline, int]] = []
-
-    def teardown(self) -> None:
-        self.clock.stop()
-        for table in TABLES:
-            execute("delete from " + table)
-        execute("update failover_control set held_at = null, held_by = null, reason = null, released_until = null")
-
-    @initialize(back=st.booleans())
-    def pipelines(self, back: bool) -> None:
-        for place, name in enumerate(NAMES):
-            yard.pipeline(name, *HOSTS[2 * place : 2 * place + 2], return_to_work=back)
-            self.line[name] = Expected(back, HOSTS[2 * place], [HOSTS[2 * place + 1]])
-
-    def _free(self, host: str) -> bool:
-        return not any(host in (each.active, *each.spares, *each.blocked) for each in self.line.values())
 
     @rule(name=WHICH, host=HOST)
     def adding(self, name: str, host: str) -> None:
         mine = self.line[name]
-        known = host in (mine.active, *mine.spares)
-        allowed = known or (self._free(host) and host not in mine.parked)
+        known = mine.works(host)
+        allowed = known or (mine.role.get(host) != "parked" and self._free(host))
         assert (taken(lambda: pipelines.extend(name, [host], ANNA)) is not REFUSED) is allowed
         if allowed and not known:
-            mine.spares.append(host)
-            mine.fill(self.bad)
+            mine.join(host)
+            mine.fill(self.bad, self.now)
+
+    def _free(self, host: str) -> bool:
+        return not self.busy(host) and not any(each.role.get(host) == "blocked" for each in self.line.values())
 
     @rule(
-        name=WHICH,
-        wait=st.sampled_from([1000, 8000, 0]),
-        age=st.sampled_from([40, 600, 1860]),
-        source=st.sampled_from([Source.GSB, Source.GSC]),
-    )
-    def verdict(self, name: str, wait: int, age: int, source: Source) -> None:
+        name=WHICH, wait=st.sampled_from([1000, 8000, 0]), age=st.sampled_from([40, 600, 1860]), source=SOURCE,
+        broken=st.integers(0, 5),
+    )  # fmt: skip
+    def verdict(self, name: str, wait: int, age: int, source: Source, broken: int) -> None:
         self.time.shift(wait * SECOND)
-        mine, active = self.line[name], self.line[name].active
+        active = self.line[name].active
         if active is None:
             return
-        row = answer(active, Verdict.UNSAFE, source, at=now() - age * SECOND)
-        self.bad |= {active} if source is Source.GSB else set()
-        first = Answer(domain_id=row.domain_id, source=source, verdict=Verdict.UNSAFE, observed_at=row.observed_at,
-                       canary_ok=True)  # fmt: skip
-        second = Answer(domain_id=row.domain_id, source=Source.GSB, verdict=Verdict.UNSAFE, observed_at=now(),
-                        canary_ok=True)  # fmt: skip
-        case = cases.gather(active, first, second, clean=True)
-        assert case is not None
-        decision = case.decide(now())
+        row = answer(active, Verdict.UNSAFE, source, at=self.now - age * SECOND, canary_ok=bool(broken))
+        self.suspects[source].add(active)
+        case = self._case(active, row, canary=bool(broken))
+        decision = case.decide(self.now)
+        assert broken or source is Source.GSC or not isinstance(decision, Switch | Propose | Hold)
         if isinstance(decision, Switch):
-            stale = read(name)
-            assert stale.block_active_domain(f"{source.value.upper()}_UNSAFE", evidence=row, seq=case.seq) is True
-            assert stale.block_active_domain(f"{source.value.upper()}_UNSAFE", evidence=row, seq=case.seq) is False
-            mine.leave(self.bad, blocked=True)
+            self._left(name, row, case.seq)
+        elif isinstance(decision, Propose):
+            self._proposed(name, case, row)
         elif isinstance(decision, Hold) and decision.new == "all":
             holds.hold_all_by_itself(decision.reason)
         elif isinstance(decision, Hold) and decision.new:
             holds.hold_by_itself(case.pipeline_id, decision.reason)
+
+    def _case(self, active: str, row: DomainEvidence, *, canary: bool = True) -> Case:
+        first = Answer(domain_id=row.domain_id, source=row.source, verdict=row.verdict, observed_at=row.observed_at,
+                       canary_ok=canary)  # fmt: skip
+        second = Answer(domain_id=row.domain_id, source=Source.GSB, verdict=Verdict.UNSAFE, observed_at=self.now,
+                        canary_ok=canary)  # fmt: skip
+        case = cases.gather(active, first, second, clean=True)
+        assert case is not None
+        return case
+
+    def _left(self, name: str, row: DomainEvidence, seq: int, actor: str = "system") -> None:
+        """A message that comes twice, and to two workers who have both read the same."""
+        stale, reason = (read(name), read(name)), f"{row.source.value.upper()}_UNSAFE"
+        done = [each.block_active_domain(reason, evidence=row, seq=seq, actor=actor) for each in (*stale, stale[0])]
+        assert done == [True, False, False]
+        self.line[name].leave(self.bad, True, self.now)
+
+    def _proposed(self, name: str, case: Case, row: DomainEvidence) -> None:
+        mine, active, at = self.line[name], self.line[name].active, self.now
+        assert mine.mode == Mode.SUGGEST
+        with db.atomic():
+            opened = proposals.open_(case, "GSB_UNSAFE", row.id)
+        if mine.quiet.get(str(active), at) > at:
+            assert opened is None
+            return
+        assert opened is not None
+        assert opened[1] is not mine.asks(at)
+        if opened[1]:
+            mine.asked = (opened[0].id, at + STANDS)
+
+    @rule(name=WHICH, agreed=st.booleans())
+    def pressing(self, name: str, agreed: bool) -> None:
+        mine, at = self.line[name], self.now
+        number, allowed = (mine.asked or (0, at))[0], mine.asks(at)
+        active = mine.active
+        work = proposals.accept if agreed else proposals.ignore
+        assert (taken(lambda: work(number, ANNA)) is not REFUSED) is allowed
+        assert taken(lambda: work(number, ANNA)) is REFUSED
+        if not allowed:
+            return
+        assert active is not None
+        mine.asked = None
+        if not agreed:
+            mine.quiet[active] = at + STANDS
+            return
+        row = answer(active, Verdict.UNSAFE)
+        self.suspects[Source.GSB].add(active)
+        case = self._case(active, row)
+        if row.observed_at >= case.standing.active_since and proposals.agreed(case):
+            self._left(name, row, case.seq, actor=ANNA.name)
 
     @rule(name=WHICH)
     def unknown(self, name: str) -> None:
@@ -107,16 +122,16 @@ class Yard(RuleBasedStateMachine):
         if active is None:
             return
         row = answer(active, Verdict.UNKNOWN, Source.DNS, canary_ok=False)
-        first = Answer(domain_id=row.domain_id, source=Source.DNS, verdict=Verdict.UNKNOWN, observed_at=now())
+        first = Answer(domain_id=row.domain_id, source=Source.DNS, verdict=Verdict.UNKNOWN, observed_at=self.now)
         case = cases.gather(active, first)
         assert case is not None
-        assert not isinstance(case.decide(now()), Switch)
+        assert not isinstance(case.decide(self.now), Switch)
 
-    @rule(host=HOST)
-    def clean(self, host: str) -> None:
+    @rule(host=HOST, source=SOURCE)
+    def clean(self, host: str, source: Source) -> None:
         if fetch("select 1 from tracking_domain where name = %s", (host,)):
-            answer(host, Verdict.SAFE)
-            self.bad.discard(host)
+            answer(host, Verdict.SAFE, source)
+            self.suspects[source].discard(host)
 
     @rule(name=WHICH, block=st.booleans())
     def by_hand(self, name: str, block: bool) -> None:
@@ -124,41 +139,49 @@ class Yard(RuleBasedStateMachine):
         allowed = mine.active is not None and (block or mine.next(self.bad) is not None)
         assert (taken(lambda: pipelines.switch(name, ANNA, "by hand", block=block)) is not REFUSED) is allowed
         if allowed:
-            mine.leave(self.bad, block)
+            mine.leave(self.bad, block, self.now)
+
+    @rule(name=WHICH, wait=st.sampled_from([0, 59, 60]))
+    def undoing(self, name: str, wait: int) -> None:
+        self.time.shift(wait * SECOND)
+        mine = self.line[name]
+        left = mine.left[0] if mine.left else None
+        others = any(each.works(str(left)) for each in self.line.values() if each is not mine)
+        newest = fetch("select id from domain_switch where pipeline_id = %s and seq = %s", (read(name).id, mine.seq))
+        allowed = mine.undo(self.now, others, set().union(*self.suspects.values()))
+        assert (taken(lambda: undo.undo(newest[0][0], ANNA)) is not REFUSED) is allowed
 
     @rule(name=WHICH, host=HOST, out=st.booleans())
     def parking(self, name: str, host: str, out: bool) -> None:
         mine = self.line[name]
-        work = pipelines.park if out else pipelines.put_back
-        moved = taken(lambda: work(name, host, "by hand", ANNA)) is True
-        if out:
-            assert moved is (host in mine.spares)
-            mine.spares = [each for each in mine.spares if each != host]
-            mine.parked |= {host} if moved else set()
-        else:
-            assert moved is (host in mine.parked and self._free(host))
-            mine.parked -= {host} if moved else set()
-            mine.spares += [host] if moved else []
-            if moved:
-                mine.fill(self.bad)
+        role = mine.role.get(host)
+        moved = taken(lambda: (pipelines.park if out else pipelines.put_back)(name, host, "by hand", ANNA)) is True
+        assert moved is (role == "backup" if out else role == "parked" and self._free(host))
+        if moved and out:
+            mine.role[host] = "parked"
+        elif moved:
+            mine.join(host)
+            mine.fill(self.bad, self.now)
 
-    @rule(host=HOST)
-    def unblocking(self, host: str) -> None:
-        holding = [name for name in NAMES if host in self.line[name].blocked]
-        done = taken(lambda: pipelines.unblock(host, "by hand", ANNA, force=True))
-        assert (done is not REFUSED) is bool(holding)
+    @rule(host=HOST, recheck=st.booleans())
+    def unblocking(self, host: str, recheck: bool) -> None:
+        holding = [name for name in NAMES if self.line[name].role.get(host) == "blocked"]
+        if recheck:
+            done = [len(pipelines.return_to_work(host)) for _ in range(2)]
+            assert done == [len(holding), 0]
+        else:
+            freed = taken(lambda: pipelines.unblock(host, "by hand", ANNA, force=True))
+            assert (freed is not REFUSED) is bool(holding)
         for name in holding:
             self._returned(self.line[name], host)
 
     def _returned(self, mine: Expected, host: str) -> None:
-        works = any(host in (each.active, *each.spares) for each in self.line.values())
-        mine.blocked.remove(host)
-        if not mine.back or works:
-            mine.parked.add(host)
+        if not mine.back or self.busy(host):
+            mine.role[host] = "parked"
         elif mine.active is None:
-            mine.active, mine.seq = host, mine.seq + 1
+            mine.enter(host, None, self.now)
         else:
-            mine.spares.append(host)
+            mine.join(host)
 
     @rule(name=st.none() | WHICH, release=st.booleans())
     def holding(self, name: str | None, release: bool) -> None:
@@ -168,6 +191,11 @@ class Yard(RuleBasedStateMachine):
             holds.hold(name, "by hand", ANNA)
         else:
             holds.hold_all("by hand", ANNA)
+
+    @rule(name=WHICH, mode=st.sampled_from(list(Mode)))
+    def going_less_far(self, name: str, mode: Mode) -> None:
+        assert holds.mode(name, mode, ANNA) is (self.line[name].mode != mode)
+        self.line[name].mode = mode
 
     @rule(name=WHICH)
     def a_worker_reads(self, name: str) -> None:
@@ -180,51 +208,36 @@ class Yard(RuleBasedStateMachine):
             fits = seq == mine.seq and mine.active is not None
             assert pipeline.block_active_domain("MANUAL", actor="late") is fits
             if fits:
-                mine.leave(self.bad, blocked=True)
+                mine.leave(self.bad, True, self.now)
 
     @rule(name=WHICH)
     def a_worker_dies_before_commit(self, name: str) -> None:
-        try:
+        def die(pipeline: TrackingDomainPipeline) -> None:
             with db.atomic():
-                read(name).block_active_domain("MANUAL")
+                pipeline.block_active_domain("MANUAL")
                 raise Died
-        except Died:
-            pass
 
-    @rule(seconds=st.sampled_from([30, 601, 7200, 86_400]))
+        with pytest.raises(Died):
+            die(read(name))
+
+    @rule(seconds=st.sampled_from([30, 601, 7200, 86_400, -5, -90]))
     def waiting(self, seconds: int) -> None:
+        """Also the wrong way, as a clock that is put right."""
         self.time.shift(seconds * SECOND)
 
-    @invariant()
-    def roles_and_numbers_are_as_expected(self) -> None:
-        for name, mine in self.line.items():
-            assert yard.roles(name) == mine.roles()
-            assert read(name).switch_seq == mine.seq
-            assert [place.name for place in pipelines.get(name).places if place.role == "backup"] == mine.spares
 
-    @invariant()
-    def nothing_is_violated(self) -> None:
-        checks = [check for check in invariants_domains.CHECKS if check.name != "verdicts lost"]
-        assert [(check.name, found) for check in checks if (found := check.find(START.date()))] == []
-
-    @invariant()
-    def automatic_switches_had_young_evidence_and_kept_the_cap(self) -> None:
-        rows = fetch(
-            "select pipeline_id, decided_at, observed_at, reason from domain_switch where trigger = 'check' order by id"
-        )
-        made: dict[int, list[datetime]] = {}
-        for number, decided, observed, reason in rows:
-            oldest = timedelta(minutes=30) if reason == "GSB_UNSAFE" else timedelta(hours=24)
-            assert timedelta() <= instant(decided) - instant(observed) <= oldest
-            made.setdefault(number, []).append(instant(decided))
-        for times in made.values():
-            assert all(sum(start <= each < start + 86_400 * SECOND for each in times) <= 2 for start in times)
+def _shards(engine: str) -> list[Any]:
+    marks = [pytest.mark.postgresql] if engine == "postgres" else []
+    return [pytest.param(engine, number, marks=marks) for number in search.seeds(SHARDS[engine], 1)]
 
 
-def test_any_order_of_steps_keeps_the_rules(database: Any) -> None:
-    run_state_machine_as_test(
-        Yard,
-        settings=settings(
-            max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
-    )
+@pytest.mark.search
+@pytest.mark.parametrize(("engine", "shard"), [*_shards("sqlite"), *_shards("postgres")])
+def test_any_order_of_steps_keeps_the_rules(request: pytest.FixtureRequest, engine: str, shard: int) -> None:
+    request.getfixturevalue(f"{engine}_database")
+    hurry()
+    many = settings(
+        max_examples=search.examples(*HISTORIES[engine]), stateful_step_count=search.examples(50, 30), deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    run_state_machine_as_test(seed(shard)(Yard), settings=many)
