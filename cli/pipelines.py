@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import affise, pipeline_files, pipeline_switch
+from cli import affise, pipeline_files, pipeline_settings, pipeline_switch
 from cli.errors import CommandError
 from cli.pipeline_words import a_mode, acting, ends_at, row_of, settings_of, told
 from cli.session import Json, Yes
@@ -20,6 +20,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.command("import")(pipeline_files.import_)
 app.command("export")(pipeline_files.export)
+app.command("set")(pipeline_settings.set_)
 app.add_typer(affise.app, name="requests")
 app.command("switch")(pipeline_switch.switch)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline.")]

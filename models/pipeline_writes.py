@@ -23,6 +23,11 @@ class Settings:
     with_update_affise: bool | None = None
     return_to_work: bool | None = None
     trafficback_url: str | None = None
+    enabled: bool | None = None
+    expected_cname: str | None = None
+    block_on_tls: bool | None = None
+    max_switches_per_day: int | None = None
+    cool_down_s: int | None = None
 
     def facts(self) -> dict[str, Any]:
         """Those that are given, as the audit log keeps them."""
@@ -31,13 +36,16 @@ class Settings:
 
 
 _SETTINGS = bulk.Rows(
-    "name text, mode text, with_update_voluum bool, with_update_affise bool, return_to_work bool, trafficback_url text"
+    "name text, mode text, with_update_voluum bool, with_update_affise bool, return_to_work bool, "
+    "trafficback_url text, enabled bool, expected_cname text, block_on_tls bool, max_switches_per_day int, "
+    "cool_down_s int"
 )
 _CREATE = """
 insert into tracking_domain_pipeline (name, mode, with_update_voluum, with_update_affise, return_to_work,
-    trafficback_url, status, created_at)
+    trafficback_url, enabled, expected_cname, block_on_tls, max_switches_per_day, cool_down_s, status, created_at)
 select name, coalesce(mode, 'auto'), coalesce(with_update_voluum, false), coalesce(with_update_affise, false),
-    coalesce(return_to_work, false), trafficback_url, 'exhausted', {instant}
+    coalesce(return_to_work, false), trafficback_url, coalesce(enabled, true), expected_cname,
+    coalesce(block_on_tls, false), max_switches_per_day, cool_down_s, 'exhausted', {instant}
 from {rows} where true returning name, id
 """
 _CHANGE = """
@@ -45,7 +53,12 @@ update tracking_domain_pipeline set mode = coalesce(v.mode, tracking_domain_pipe
     with_update_voluum = coalesce(v.with_update_voluum, tracking_domain_pipeline.with_update_voluum),
     with_update_affise = coalesce(v.with_update_affise, tracking_domain_pipeline.with_update_affise),
     return_to_work = coalesce(v.return_to_work, tracking_domain_pipeline.return_to_work),
-    trafficback_url = coalesce(v.trafficback_url, tracking_domain_pipeline.trafficback_url)
+    trafficback_url = coalesce(v.trafficback_url, tracking_domain_pipeline.trafficback_url),
+    enabled = coalesce(v.enabled, tracking_domain_pipeline.enabled),
+    expected_cname = coalesce(v.expected_cname, tracking_domain_pipeline.expected_cname),
+    block_on_tls = coalesce(v.block_on_tls, tracking_domain_pipeline.block_on_tls),
+    max_switches_per_day = coalesce(v.max_switches_per_day, tracking_domain_pipeline.max_switches_per_day),
+    cool_down_s = coalesce(v.cool_down_s, tracking_domain_pipeline.cool_down_s)
 from {rows} where tracking_domain_pipeline.name = v.name
 """
 _OPENED = """
@@ -124,7 +137,9 @@ def change(wanted: Sequence[tuple[str, Settings]]) -> int:
 def _row(name: str, settings: Settings) -> tuple[Any, ...]:
     mode = settings.mode.value if settings.mode else None
     flags = (settings.with_update_voluum, settings.with_update_affise, settings.return_to_work)
-    return name, mode, *flags, settings.trafficback_url
+    limits = (settings.max_switches_per_day, settings.cool_down_s)
+    own = (settings.enabled, settings.expected_cname or None, settings.block_on_tls, *limits)
+    return name, mode, *flags, settings.trafficback_url, *own
 
 
 def add_destinations(rows: Sequence[tuple[int, str]]) -> int:
