@@ -21,8 +21,8 @@ def configure(name: str, by: By, settings: Settings, pages: Sequence[str] = ()) 
 
 def _configure(number: int, by: By, settings: Settings, pages: Sequence[str]) -> None:
     title = hold_still([number])[number].pipeline.name
-    more = {"destinations": ", ".join(pages)} if pages else {}
-    record(by, "pipeline.change", subject(title), **settings.facts(), **more)
+    facts = settings.facts() | ({"destinations": ", ".join(pages)} if pages else {})
+    record(by, "pipeline.change", subject(title), **facts)
     pipeline_writes.change([(title, settings)])
     if pages:
         pipeline_writes.add_destinations([(number, url) for url in pages])
