@@ -16,10 +16,11 @@ from sandbox.server import Sandbox
 from sandbox.telegram.page import SOMEBODY
 
 PIPELINES = {
-    "DE-sweeps": ("c4.sandbox.test", "c24.sandbox.test", "c44.sandbox.test"),
-    "IT-vpn": ("c1.sandbox.test", "c21.sandbox.test"),
+    "DE-sweeps": ("go1.sandbox.test", "go2.sandbox.test", "go3.sandbox.test"),
+    "IT-vpn": ("it1.sandbox.test", "it2.sandbox.test"),
 }
-LISTED, THREAT = "c4.sandbox.test", "SOCIAL_ENGINEERING"
+CAMPAIGNS, OFFERS = 8, 2
+LISTED, THREAT = "go1.sandbox.test", "SOCIAL_ENGINEERING"
 LISTED_AFTER = 4.0
 CHAT = -1001000000001
 _SWITCHES = """
@@ -46,13 +47,22 @@ def settings(folder: Path, sandbox: Sandbox) -> dict[str, object]:
 
 def build(sandbox: Sandbox) -> None:
     """Create the pipelines; campaigns and offers that use their domains are at the sandbox."""
-    sandbox.control("POST", "seed", {"size": "s"})
     sandbox.edit("gsb", "settings", cache_seconds=[1])
     sandbox.edit("voluum", "settings", domains=[domain for domains in PIPELINES.values() for domain in domains])
     wish = Settings(with_update_voluum=True, with_update_affise=True, return_to_work=True)
-    for name, domains in PIPELINES.items():
+    for number, (name, domains) in enumerate(PIPELINES.items()):
         pipelines.create(name, domains, By("demo"), wish)
+        _furnish(sandbox, number, domains[0])
     _know_operator()
+
+
+def _furnish(sandbox: Sandbox, number: int, domain: str) -> None:
+    """Campaigns and offers that use a domain."""
+    for place in range(CAMPAIGNS):
+        sandbox.edit("voluum", f"{number:08x}{place:024x}", preferredTrackingDomain=domain)
+    for place in range(OFFERS):
+        urls = {"url": f"https://{domain}/c?clickid={{clickid}}", "trafficback_url": f"https://{domain}/tb"}
+        sandbox.edit("affise", str(9_001 + number * OFFERS + place), **urls, status="active")
 
 
 def _know_operator() -> None:
