@@ -18,6 +18,8 @@ from bench.world import BROWSER, Visit
 from config.clock import monotonic
 
 ANSWER_SECONDS = 10.0
+IDLE_SECONDS = 2.0
+"""How long a connection may have been idle: the server closes it some seconds later, perhaps just as it is used."""
 
 
 class Refused(ConnectionError):
@@ -80,7 +82,7 @@ class Load:
     def __init__(self, port: int, journal: Journal) -> None:
         self._port = port
         self._journal = journal
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[tuple[Connection, float]] = deque()
 
     async def run(self, visits: Iterable[Visit], rate: float) -> None:
         """Send them all, `rate` per second; returns when each has ended one way or the other."""
@@ -92,7 +94,7 @@ class Load:
                     await asyncio.sleep(wait)
                 group.create_task(self._visit(visit, due))
         while self._idle:
-            self._idle.popleft().close()
+            self._idle.popleft()[0].close()
 
     async def _visit(self, visit: Visit, due: float) -> None:
         self._journal.attempt(visit.number)
@@ -106,9 +108,10 @@ class Load:
 
     async def _connection(self) -> Connection:
         while self._idle:
-            connection = self._idle.pop()
-            if connection.alive:
+            connection, since = self._idle.pop()
+            if connection.alive and monotonic() - since < IDLE_SECONDS:
                 return connection
+            connection.close()
         _, made = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", self._port)
         return made
 
@@ -118,7 +121,7 @@ class Load:
         except BaseException:
             connection.close()
             raise
-        self._idle.append(connection)
+        self._idle.append((connection, monotonic()))
         return answer
 
 

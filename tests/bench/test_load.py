@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import load
 from bench.journal import Journal, Record, read
 from bench.load import Load, read_requests, write_requests
 from bench.world import Visit
@@ -72,6 +73,17 @@ def test_a_connection_that_ends_without_an_answer_is_an_attempt_only(tmp_path: P
     record = run(hanging_up, tmp_path)
     assert (len(record.attempts), record.answers) == (10, {})
     assert set(record.failures.values()) == {"Refused"}
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "IDLE_SECONDS", 0.0)
+
+    async def once_only(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The server closes what is idle, just as the next visitor comes."""
+        writer.write(answer(await reader.readuntil(b"\r\n\r\n")))
+        await reader.read(1)
+
+    assert len(run(once_only, tmp_path).answers) == len(VISITS)
 
 
 def test_a_port_where_nobody_listens_is_an_attempt_only(tmp_path: Path) -> None:
