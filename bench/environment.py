@@ -14,9 +14,9 @@ __all__ = ["Databases", "Postgres", "Rabbit", "ServerFailed", "postgres", "rabbi
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """A running PostgreSQL with fsync on; raises ServerFailed when it is not installed or does not come up."""
-    with closing(Postgres()) as server:
+def postgres(*, durable: bool = True) -> Iterator[Postgres]:
+    """A running PostgreSQL, with fsync on if durable; raises ServerFailed when it is missing or does not come up."""
+    with closing(Postgres(durable=durable)) as server:
         yield server
 
 

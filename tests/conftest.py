@@ -19,6 +19,7 @@ from config.catalog import QUEUES
 from config.settings import Settings, get_settings
 from models import database as connections
 from models.migrate import migrate
+from tests.kept_database import KeptDatabase
 from worker import actor as actors
 from worker.broker import load_actors
 
@@ -72,7 +73,7 @@ def postgres_server() -> Iterator[Postgres]:
     """The private PostgreSQL, for tests that stop, start or kill it."""
     if OUTSIDE_DATABASE:
         pytest.skip("needs a PostgreSQL of its own, but DATABASE_URL names one")
-    with postgres() as server:
+    with postgres(durable=False) as server:
         yield server
 
 
@@ -138,9 +139,15 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def migrated_postgres_url(databases: Databases | Postgres, postgres_template: str) -> Iterator[str]:
+def migrated_postgres_url(request: pytest.FixtureRequest, postgres_template: str) -> Iterator[str]:
     """A migrated PostgreSQL database."""
-    yield from _copy_of(postgres_template, databases)
+    if OUTSIDE_DATABASE:
+        yield from _copy_of(postgres_template, request.getfixturevalue("databases"))
+        return
+    kept: KeptDatabase = request.getfixturevalue("kept_database")
+    url = kept.take()
+    yield url
+    kept.give_back(url)
 
 
 @pytest.fixture
@@ -173,13 +180,19 @@ def sqlite_database(settings_env: SettingsEnv, migrated_sqlite_url: str) -> Iter
 
 @pytest.fixture(scope="session")
 def postgres_template(databases: Databases | Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of a migrated database; a copy of it costs some 20 ms, the migrations ten times that."""
+    """The name of a migrated database; the migrations cost far more than a copy of it."""
     url = databases.fresh_database()
     _migrate(url, tmp_path_factory.mktemp("postgres_template"))
     yield url.rpartition("/")[2]
     if isinstance(databases, Postgres):
         databases.revive()
     databases.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def kept_database(postgres_server: Postgres, postgres_template: str) -> KeptDatabase:
+    """The migrated database of the private server that tests hand on to each other, empty."""
+    return KeptDatabase(postgres_server, postgres_template)
 
 
 @pytest.fixture(scope="session")

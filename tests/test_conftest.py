@@ -6,12 +6,14 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from config.settings import get_settings
 from models.database import connect, db, drop_connection, execute, fetch, is_postgres
 from models.migrate import pending
 from tests.conftest import SettingsEnv
+from tests.kept_database import KeptDatabase
 
 
 def test_the_database_is_migrated(database: Any) -> None:
@@ -22,6 +24,27 @@ def test_the_database_is_migrated(database: Any) -> None:
 def test_no_row_reaches_another_test(database: Any, turn: str) -> None:
     assert execute("create table left_behind (turn text)") <= 0
     assert execute("insert into left_behind values (%s)", (turn,)) == 1
+
+
+@pytest.mark.parametrize("turn", ["first", "second"])
+def test_every_test_finds_the_rows_and_numbers_of_the_migrations(database: Any, turn: str) -> None:
+    assert execute("delete from link_version where version = 1") == 1
+    written = "insert into click_rules (digest, rules, first_used_at) values (%s, '{}', %s) returning id"
+    chained = "insert into audit_log (at, actor_kind, actor, action, object, previous_hash, hash) values "
+
+    assert fetch(written, (turn, "2026-11-21T12:00:00Z")) == [(1,)]
+    assert execute(f"{chained} ('2026-11-21T12:00:00Z', 'user', 'a', 'b', 'c', '', %s)", (turn,)) == 1
+
+
+def test_a_process_that_outlives_its_test_reaches_no_other(kept_database: KeptDatabase) -> None:
+    used = kept_database.take()
+    left_over = psycopg2.connect(used)
+    kept_database.give_back(used)
+
+    with pytest.raises(psycopg2.OperationalError), left_over.cursor() as cursor:
+        cursor.execute("select 1")
+    with pytest.raises(psycopg2.OperationalError, match="does not exist"):
+        psycopg2.connect(used)
 
 
 def test_an_empty_database_has_no_tables(empty_database_url: str, settings_env: SettingsEnv) -> None:

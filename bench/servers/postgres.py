@@ -1,4 +1,4 @@
-"""A private PostgreSQL: own data, port and socket directory, durable as in production (fsync stays on)."""
+"""A private PostgreSQL: own data, port and socket directory, as durable as in production unless asked otherwise."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ max_connections = 100
 shared_buffers = 64MB
 max_wal_size = 1GB
 dynamic_shared_memory_type = mmap
-fsync = on
-full_page_writes = on
+fsync = {durable}
+full_page_writes = {durable}
 synchronous_commit = on
 log_min_messages = warning
 log_line_prefix = '%m [%p] %d '
@@ -30,9 +30,13 @@ timezone = 'UTC'
 
 
 class Postgres:
-    """A running server; its database `signalbox` is empty and belongs to the superuser of the URL."""
+    """A running server; its database `signalbox` is empty and belongs to the superuser of the URL.
 
-    def __init__(self) -> None:
+    With `durable=False` commits outlive the death of the server, but not that of the machine.
+    """
+
+    def __init__(self, *, durable: bool = True) -> None:
+        self._durable = durable
         self._binaries = _binaries()
         self._kept = Kept("pg", "postgres", "nobody")
         self._port = free_ports(1)[0]
@@ -111,7 +115,8 @@ class Postgres:
         ]
         self._kept.run([f"{self._binaries}/initdb", "-D", data, *options, "--no-sync", "--no-instructions"])
         with (self.directory / "postgresql.conf").open("a") as configuration:
-            configuration.write(CONFIGURATION.format(port=self._port, directory=self._kept.directory))
+            durable = "on" if self._durable else "off"
+            configuration.write(CONFIGURATION.format(port=self._port, directory=self._kept.directory, durable=durable))
 
     def _answers(self) -> bool:
         if self._kept.status(self._pid) is not None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pika
@@ -14,7 +15,7 @@ import psycopg2
 import pytest
 from pika.exceptions import AMQPError
 
-from bench.environment import Postgres, Rabbit
+from bench.environment import Postgres, Rabbit, postgres
 from bench.servers.kept import Kept, ServerFailed, until
 
 PERSISTENT = pika.BasicProperties(delivery_mode=2)
@@ -145,9 +146,16 @@ def test_every_way_to_stop_the_server_keeps_its_data(postgres_server: Postgres, 
     assert rows(postgres_url, "select one from kept") == [(1,)]
 
 
+@pytest.fixture(scope="module")
+def durable() -> Iterator[Postgres]:
+    """A server as benches get it; the tests' own need not outlive the machine."""
+    with postgres() as server:
+        yield server
+
+
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
-def test_the_server_is_as_durable_as_in_production(postgres_url: str, setting: str) -> None:
-    assert rows(postgres_url, f"show {setting}") == [("on",)]
+def test_the_server_is_as_durable_as_in_production(durable: Postgres, setting: str) -> None:
+    assert rows(durable.url, f"show {setting}") == [("on",)]
 
 
 def test_nothing_stays_when_the_owner_is_killed() -> None:
