@@ -73,6 +73,12 @@ def _history(pipeline: Pipeline, at: datetime) -> History:
     return History(tuple(Past(each.at, each.automatic, each.listing) for each in past), limits)
 
 
+def limits() -> Limits:
+    """The numbers of the settings, for decisions that are about no single pipeline."""
+    settings = get_settings()
+    return Limits(blast_percent=settings.blast_radius_percent, blast_min=settings.blast_radius_min)
+
+
 def limits_of(pipeline: Pipeline) -> Limits:
     """The numbers in force for a pipeline: its own before those of the settings."""
     settings = get_settings()

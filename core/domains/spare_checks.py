@@ -9,9 +9,9 @@ from zlib import crc32
 
 from config.clock import now
 from config.settings import get_settings
-from core.domains import asking, dns_round
+from core.domains import asking, brakes, cases, dns_round
 from models import evidence, pipeline_writes, pipelines, roles, spares
-from models.answers import Finding
+from models.answers import BAD, Finding
 from models.domain_states import Reason, Role, Source, Trigger, Verdict
 from models.evidence import Stored
 from models.pipelines import Line
@@ -51,10 +51,12 @@ class Outcome:
     """What a sweep has changed, and what is to follow.
 
     `refused` are active domains whose certificate is refused and that shall be blocked for it: (name, evidence).
-    `again` is after how many seconds a suspicion is to be looked at again.
+    `again` is after how many seconds a suspicion is to be looked at again. `doubted` are spares that are bad, too many
+    at once for any of them to be dropped.
     """
 
     lost: Sequence[Lost] = ()
+    doubted: Sequence[str] = ()
     filled: Sequence[Switched] = ()
     refused: Sequence[tuple[str, int]] = ()
     again: float | None = None
@@ -96,9 +98,11 @@ def note(looked: Looked) -> Outcome:
     """Store what was said and act on it, in the caller's transaction; harmless to repeat."""
     stored = keep(looked.findings)
     by_id = {domain.domain_id: domain for domain in looked.domains}
-    lost = _block([(by_id[one.finding.domain_id], one) for one in stored if _is_lost(by_id, one)])
+    doubted = _doubted(by_id, stored)
+    lost = [(by_id[one.finding.domain_id], one) for one in stored if _is_lost(by_id, one)]
     return Outcome(
-        lost=lost,
+        lost=[] if doubted else _block(lost),
+        doubted=doubted,
         filled=_fill(),
         refused=list(_refused(by_id, stored)),
         again=_again(by_id, stored),
@@ -113,11 +117,24 @@ def keep(findings: Sequence[Finding]) -> list[Stored]:
     return stored
 
 
+def _doubted(by_id: Mapping[int, Watched], stored: Sequence[Stored]) -> list[str]:
+    """Spares that are said to be bad, if those are so many that the fault is likely to be ours; as for active ones."""
+    spare = [one for one in stored if by_id[one.finding.domain_id].is_spare]
+    bad = {by_id[one.finding.domain_id].name for one in spare if one.verdict in BAD and _speaks_against_it(one)}
+    until = pipeline_writes.control().released_until if bad else None
+    wide = brakes.too_wide(len(bad), len({one.finding.domain_id for one in spare}), cases.limits())
+    return sorted(bad) if wide and (until is None or until <= now()) else []
+
+
 def _is_lost(by_id: Mapping[int, Watched], stored: Stored) -> bool:
     """Confirmed now, and by an answer that speaks against the domain itself."""
     finding = stored.finding
-    confirmed = finding.verdict is Verdict.UNSAFE and finding.source in _REASONS and bool(finding.canary_ok)
-    return confirmed and by_id[finding.domain_id].is_spare and "mispointed" not in finding.detail
+    confirmed = finding.verdict is Verdict.UNSAFE and bool(finding.canary_ok)
+    return confirmed and by_id[finding.domain_id].is_spare and _speaks_against_it(stored)
+
+
+def _speaks_against_it(stored: Stored) -> bool:
+    return stored.finding.source in _REASONS and "mispointed" not in stored.finding.detail
 
 
 def _block(bad: Sequence[tuple[Watched, Stored]]) -> list[Lost]:

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from config.clock import now
-from config.settings import get_settings
 from core.domains import brakes, holds
-from core.domains.brake_facts import Limits
-from core.domains.cases import RECENT
+from core.domains.cases import RECENT, limits
 from models import cycles, evidence, pipeline_writes
 from models import sweeps as rows
 from models.answers import Finding
@@ -98,12 +96,11 @@ def _action(canary_ok: bool, wide: Wide | None) -> Action:
 
 def _wide(names: dict[int, str], bad_now: Collection[str]) -> Wide | None:
     """Hold everything if the sweep, with what went bad shortly before it, is too wide to be believed."""
-    at, settings = now(), get_settings()
+    at = now()
     lately = rows.bad_lately(at - RECENT)
     bad = sorted({*bad_now, *(names[number] for number in lately if number in names)})
-    limits = Limits(blast_percent=settings.blast_radius_percent, blast_min=settings.blast_radius_min)
     released_until = pipeline_writes.control().released_until
-    if not brakes.too_wide(len(bad), len(names), limits) or (released_until and released_until > at):
+    if not brakes.too_wide(len(bad), len(names), limits()) or (released_until and released_until > at):
         return None
     holds.hold_all_by_itself(HOLD_REASON)
     return Wide(tuple(bad), len(names))

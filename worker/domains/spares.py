@@ -28,6 +28,7 @@ from worker.domains import metrics
 from worker.domains.blocking import block_active_tracking_domain
 from worker.domains.steps import follow
 
+DOUBTED = "spares_doubted"
 log = structlog.get_logger(__name__)
 
 
@@ -83,6 +84,7 @@ def _count(check: str, findings: Iterable[Finding]) -> None:
 def _done(outcome: Outcome) -> Outcome:
     """Send what follows a sweep, in its transaction."""
     alerts.tell_all("spare_lost", {one.domain: _lost(one) for one in outcome.lost}, Severity.WARNING)
+    _doubt(outcome.doubted)
     follow(*outcome.filled)
     for name, evidence_id in outcome.refused:
         arguments = {"domain": name, "reason": Reason.TLS_INVALID.value, "evidence_id": evidence_id}
@@ -103,6 +105,24 @@ def _lost(lost: Lost) -> dict[str, object]:
         "object": f"{lost.pipeline}: {lost.domain}", "happened": said, "done": "blocked; the active domain stays",
         "left": f"spares left: {lost.left}", "domain": lost.domain, "pipeline": lost.pipeline,
     }  # fmt: skip
+
+
+def _doubt(names: Sequence[str]) -> None:
+    """Tell once that so many spares are said to be bad that none of them is dropped, and when that is over."""
+    if not names:
+        alerts.settle(DOUBTED)
+    elif not spares.open_incidents([DOUBTED]):
+        alerts.tell(DOUBTED, "all", Severity.WARNING, **_doubted(names))
+
+
+def _doubted(names: Sequence[str]) -> dict[str, object]:
+    return {
+        "object": f"{len(names)} spares",
+        "happened": "suspected by lists or resolvers, which can err; so many at once are more often a fault of ours",
+        "done": "none of them is dropped, and none is put to work while it is suspected",
+        "left": "see whether the checks can be believed; remove what is truly bad by hand",
+        "names": list(names),
+    }
 
 
 def _warn(domains: Sequence[Watched]) -> None:

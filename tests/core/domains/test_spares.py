@@ -17,6 +17,7 @@ from models.database import db, execute
 from models.domain_states import Role, Source, Verdict
 from models.fields import bind
 from models.spares import Known, Watched
+from tests.conftest import SettingsEnv
 from tests.core.domains.yard import domain, pipeline, read
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -122,9 +123,10 @@ def test_a_hold_is_loud_for_what_is_in_use_and_a_lost_registration_for_everythin
 
 @pytest.mark.parametrize("look", ["overview", "note"])
 def test_the_number_of_statements_does_not_depend_on_the_number_of_spares(
-    database: Any, monkeypatch: pytest.MonkeyPatch, look: str
+    database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, look: str
 ) -> None:
     """Also when all of them are lost at once."""
+    settings_env(BLAST_RADIUS_MIN="100")
     asked: list[str] = []
     real = db.obj.execute_sql
 

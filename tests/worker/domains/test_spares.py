@@ -100,6 +100,26 @@ def test_a_listing_that_is_not_confirmed_costs_a_spare_nothing(shift: Shift, san
     assert (sweep(), roles()[B], verdicts(B)["gsb"]) == (0, "backup", "safe")
 
 
+def test_no_spare_is_dropped_when_so_many_are_bad_at_once_that_the_fault_may_be_ours(
+    shift: Shift, sandbox: Sandbox
+) -> None:
+    pipeline("P", A, B, C, "d.sandbox.test")
+    for name in (B, C, "d.sandbox.test"):
+        sandbox.host(name, listed=["MALWARE"])
+    for _ in range(3):
+        assert sweep() == 0
+        shift(MINUTE)
+    assert (roles(), read().next_domain) == ({A: "active"} | dict.fromkeys((B, C, "d.sandbox.test"), "backup"), None)
+    assert incidents("spares_doubted") == [("all", "warning", 1)]
+    sandbox.host(B, listed=[])
+    sandbox.host(C, listed=[])
+    for _ in range(3):
+        sweep()
+        shift(MINUTE)
+    assert incidents("spares_doubted") == []
+    assert roles() == {A: "active", B: "backup", C: "backup", "d.sandbox.test": "blocked"}
+
+
 def test_a_spare_that_does_not_resolve_is_blocked_after_two_rounds(shift: Shift, sandbox: Sandbox) -> None:
     pipeline("P", A, B, C)
     sandbox.host(B, dns="nx")
