@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,7 @@ APEX = "sandbox.test"
 ADDRESSES = {A: "192.0.2.10", AAAA: "2001:db8::10"}
 SERVER = f"ns1.{APEX}"
 SLOW_MS = 500.0
+EVERYTHING = "*"
 
 
 class Say(msgspec.Struct, frozen=True):
@@ -65,6 +67,7 @@ class Zone:
     """The names of the sandbox, as resolvers 1 to 3 and, number 0, its own name server know them.
 
     A fact `dns` is a behaviour, everywhere or at the fact's `upstream`; or one for each, such as `1=nx,3=servfail`.
+    That of the host `*` is how a resolver treats every name about which nothing else was decided there.
     """
 
     def __init__(self, hosts: Hosts) -> None:
@@ -86,9 +89,10 @@ class Zone:
 
     def _decided(self, upstream: int, name: str) -> str | None:
         facts = self._hosts.get(name)
-        if "dns" in facts:
-            return _wanted(str(facts["dns"]), facts.get("upstream"), upstream)
-        return _triggered(name, upstream) if name.endswith(f".{APEX}") else None
+        own = _decided_by(facts, upstream)
+        if not facts.get("dns") and name.endswith(f".{APEX}"):
+            own = _triggered(name, upstream)
+        return own or _decided_by(self._hosts.get(EVERYTHING), upstream)
 
     def _is_ours(self, name: str) -> bool:
         """Names of the sandbox, hosts that the control plane named, and the domains above those."""
@@ -113,6 +117,10 @@ def _triggered(name: str, upstream: int) -> str | None:
     if "split" in labels:
         return "nx" if upstream == 1 else None
     return _first(label for label in labels if label != "ok")
+
+
+def _decided_by(facts: Mapping[str, Any], upstream: int) -> str | None:
+    return _wanted(str(facts["dns"]), facts.get("upstream"), upstream) if facts.get("dns") else None
 
 
 def _wanted(fact: str, at: int | None, upstream: int) -> str | None:

@@ -110,6 +110,17 @@ def test_a_fact_is_set_over_http_taken_back_and_limited_to_one_resolver(sandbox:
     assert ask(sandbox, "go.sandbox.test", upstream=2).rcode() == dns.rcode.NOERROR
 
 
+def test_a_resolver_may_err_about_every_name_but_those_that_something_else_was_decided_about(sandbox: Sandbox) -> None:
+    sandbox.host("*", dns="1=nx,2=ok")
+    sandbox.host("go.sandbox.test", dns="1=servfail")
+    names = ("other.sandbox.test", "nobody.invalid", "go.sandbox.test")
+    codes = [[ask(sandbox, name, upstream=upstream).rcode() for name in names] for upstream in (1, 2, 3)]
+    no, fail, yes = dns.rcode.NXDOMAIN, dns.rcode.SERVFAIL, dns.rcode.NOERROR
+    assert codes == [[no, no, fail], [yes, yes, yes], [yes, no, yes]]
+    sandbox.host("*", dns=None)
+    assert ask(sandbox, "other.sandbox.test").rcode() == yes
+
+
 def test_every_question_is_in_the_journal_with_its_resolver(sandbox: Sandbox) -> None:
     ask(sandbox, "go.sandbox.test", "AAAA", 3)
     (row,) = sandbox.journal("dns")
