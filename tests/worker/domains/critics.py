@@ -34,14 +34,13 @@ SLACK, QUIET = 2.0, timedelta(minutes=12)
 
 
 def behind(history: History) -> list[str]:
-    """N6: objects that do not follow a minute after everything was healed, though nothing new has happened to them."""
+    """N6: objects that do not follow, though the last switch is a minute ago, and healing, too."""
     quiet = now() - timedelta(seconds=60 + history.theatre.went_back)
-    paused = {row[0] for row in fetch("select service from integration_pause")}
     lines = {row[0]: row for row in fetch(_LINES)}
     return [
         f"a minute later {service} {key} {name} still shows {host}, {lines[owner][4]} is active"
         for service, key, name, host in _shown(history)
-        if (owner := str(owner_of(key))) and service not in paused and key not in history.touched
+        if (owner := str(owner_of(key))) and service not in history.paused and key not in history.touched
         and lines[owner][4] and _follows(lines[owner], service) and instant(lines[owner][5]) < quiet
         and host != lines[owner][4] and not _given_up(lines[owner][6], service)
     ]  # fmt: skip

@@ -42,6 +42,7 @@ class History:
         self.truth: dict[tuple[str, str], list[list[datetime | None]]] = {}
         self.touched = theatre.touched
         self.lied = self.slandered = False
+        self.paused: set[str] = set()
         self._spare = 0
         for place, name in enumerate(NAMES):
             self._furnish(name, all_in=place == 0)
@@ -69,7 +70,8 @@ class History:
         return deed.__name__
 
     def heal(self) -> None:
-        """Whatever is disturbed is well again; what is listed stays so."""
+        """Whatever is disturbed is well again; what is listed stays so, and a refused key is tried again in 5 min."""
+        self.paused = {row[0] for row in fetch("select service from integration_pause")}
         self.sandbox.control("DELETE", "faults")
         self.resolvers_speak_the_truth()
         self.the_provider_is_right()
@@ -125,7 +127,7 @@ class History:
         self.sandbox.fault(service, {"type": "status", "status": 503})
 
     def a_service_hangs(self) -> None:
-        if self.random.random() < 0.2:  # it takes real seconds
+        if self.random.random() < 0.1:  # it takes real seconds
             self.sandbox.fault(self.random.choice(("voluum", "affise")), {"type": "hang"}, times=1)
 
     def a_key_is_refused_once(self) -> None:

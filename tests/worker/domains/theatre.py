@@ -30,8 +30,7 @@ from worker.actor import ACTORS
 from worker.failures import PERMANENT, Busy
 
 CHAT = -1001234567890
-HEAD_START = timedelta(seconds=2.5)  # rows that the writer itself publishes wait that long for the relay
-PATIENCE = (1.5, 1.5)
+PATIENCE = (4.0, 4.0)
 SWEEPS = {
     "check_active_tracking_domains_via_gsb": 150, "check_spare_tracking_domains": 300, "sweep_unfinished_switches": 60,
     "check_platform_domains": 600, "remind_of_alerts": 60, "check_blocked_tracking_domains": 1800,
@@ -74,7 +73,8 @@ class Theatre:
             for task, at in self._due.items():
                 if at <= self.seconds:
                     self._due[task] = self.seconds + SWEEPS[task]
-                    ACTORS[task].send()
+                    with db.atomic():
+                        ACTORS[task].send()
             self.work()
 
     def shift(self, seconds: float) -> None:
@@ -91,9 +91,9 @@ class Theatre:
             self._run(*row)
 
     def _next(self) -> tuple[int, bytes] | None:
-        table, until = ("outbox", now() + HEAD_START) if is_postgres() else ("queue_message", now())
+        table = "outbox" if is_postgres() else "queue_message"
         sql = f"select id, body from {table} where available_at <= %s order by available_at, id limit 12"
-        rows = fetch(sql, (bind(until),))
+        rows = fetch(sql, (bind(now()),))
         if not rows:
             return None
         number, body = self.random.choice(rows)
@@ -112,7 +112,7 @@ class Theatre:
         self._slow = fate == "slow"
         self.ran[task] += 1
         try:
-            ACTORS[task].fn(*message["args"], **message["kwargs"])
+            self._act(task, message)
         except (Busy, RateLimited) as error:
             self._back(message, body, error.seconds if isinstance(error, Busy) else error.retry_after)
         except PERMANENT:
@@ -121,9 +121,13 @@ class Theatre:
             self._fail(task, message, body)
         except Gone:
             self._bury(task, message, body)
+        return None
+
+    def _act(self, task: str, message: dict[str, Any]) -> None:
+        try:
+            ACTORS[task].fn(*message["args"], **message["kwargs"])
         finally:
             self._fuse, self._guest, self._slow = None, None, False
-        return None
 
     def _fail(self, task: str, message: dict[str, Any], body: bytes) -> None:
         self._tries[message["message_id"]] += 1
@@ -134,7 +138,6 @@ class Theatre:
 
     def _bury(self, task: str, message: dict[str, Any], body: bytes) -> None:
         """Its connection is cut, and its message comes again when the broker has noticed."""
-        self._fuse = None
         drop_connection()
         ensure_connection()
         hurry()
@@ -214,6 +217,8 @@ def opened(
         theatre = Theatre(sandbox, Random(seed))
         theatre.travel = travel
         monkeypatch.setattr("config.clock.time", SimpleNamespace(monotonic=lambda: theatre.seconds))
+        # nobody publishes here but the theatre, which finds every row at once
+        monkeypatch.setattr("worker.follow_ups.HEAD_START", timedelta())
         _tap(theatre, monkeypatch)
         hurry()
         yield theatre
