@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from core import announcing
 from core.announcing import Told
 from integrations.errors import OutcomeUnknown, RateLimited, Rejected, Unavailable
 from models import incidents
+from models.database import fetch
 from models.incidents import Incident
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
@@ -93,3 +95,30 @@ def one(alert_id: int) -> Incident:
     found = incidents.find(alert_id)
     assert found is not None
     return found
+
+
+def assert_every_text_is_right(room: Room) -> None:
+    """Each incident is told by exactly one message, its own or its storm's, and that says what is true now."""
+    by_id = {message["message_id"]: message["text"] for message in room.messages()}
+    told: set[int] = set()
+    for (row_id,) in fetch("select id from alert where kind <> 'storm'"):
+        incident = one(int(row_id))
+        speaker = one(incident.group_id) if incident.group_id else incident
+        assert speaker.message_id is not None
+        assert speaker.told_version == speaker.version
+        told.add(speaker.message_id)
+        if incident.group_id is None:
+            assert ("RECOVERED" in by_id[speaker.message_id]) is (not incident.open)
+            assert incident.key.replace(".", "[.]") in by_id[speaker.message_id]
+    storms = [text for text in by_id.values() if "<b>STORM</b>" in text]
+    rows = fetch("select id from alert where kind = 'storm'")
+    assert len(storms) == len(rows)
+    for (row_id,), text in zip(rows, storms, strict=True):
+        tally = incidents.tally(int(row_id))
+        total, still = sum(count for _, count, _ in tally), sum(left for _, _, left in tally)
+        assert f"<b>STORM</b>  {total} incidents at once, {still} open" in text
+        named = len(re.findall(r"c\d+\[\.\]example", text))
+        more = re.search(r"and (\d+) more", text)
+        assert named + (int(more[1]) if more else 0) == still
+    others = [message for message in room.messages() if message["message_id"] not in told]
+    assert all(message["reply_to"] in told for message in others)
