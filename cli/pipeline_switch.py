@@ -49,9 +49,9 @@ def switch(
         line = pipelines.get(name)
         target = pipelines.aim(line, to, exhaust=block)
         plan = _plan(line, target.name if target else None, block)
-        say(f"{name}: {plan['from']} -> {plan['to'] or 'nothing: exhausted'}; objects: {plan['objects']}")
+        say(_diff(plan))
         if not dry_run:
-            confirm(f"switch {name}?", yes)
+            confirm(f"Switch {name}?", yes, word=name)
             plan |= _switch(name, reason, to, block, line.pipeline.seq, wait)
     if as_json:
         return show_json(plan | {"switched": not dry_run}, schema="pipelines.switch/1")
@@ -62,8 +62,21 @@ def _plan(line: Any, to: str | None, block: bool) -> dict[str, Any]:
     from models import switch_history
 
     seen = switch_history.in_sync().get(line.pipeline.id, {})
-    objects = {platform: total for platform, (_, total) in seen.items()}
+    wanted = {"voluum": line.pipeline.with_update_voluum, "affise": line.pipeline.with_update_affise}
+    objects = {platform: total for platform, (_, total) in seen.items() if wanted[platform]}
     return {"pipeline": line.pipeline.name, "from": line.active.name, "to": to, "block": block, "objects": objects}
+
+
+def _diff(plan: dict[str, Any]) -> str:
+    """What the switch takes away and puts in place, as lines of a diff."""
+    left = "blocked" if plan["block"] else "the last spare"
+    lines = [
+        plan["pipeline"],
+        f"-  active   {plan['from']}, from then on {left}",
+        f"+  active   {plan['to'] or 'none: the pipeline is exhausted'}",
+    ]
+    follow = [f"+  {name:<8} {number} objects follow" for name, number in plan["objects"].items()]
+    return "\n".join(lines + (follow if plan["to"] else []))
 
 
 def _switch(name: str, reason: str, to: str | None, block: bool, seq: int, wait: bool) -> dict[str, Any]:

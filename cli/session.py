@@ -44,8 +44,11 @@ def operator() -> str:
         return f"uid-{os.getuid()}"
 
 
-def confirm(question: str, yes: bool) -> None:
-    """Ask before harm; without a terminal and without --yes the command is refused."""
+def confirm(question: str, yes: bool, *, word: str = "") -> None:
+    """Ask before harm; without a terminal and without --yes the command is refused.
+
+    With `word` only that word, typed, is a yes.
+    """
     import sys
 
     from cli.errors import CommandError, ExitCode
@@ -54,5 +57,6 @@ def confirm(question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise CommandError(f"refused: {question}", cause="no terminal to ask on", hint="add --yes", code=ExitCode.USAGE)
-    if not typer.confirm(question):
+    agreed = typer.prompt(f"{question} Type {word} to go on") == word if word else typer.confirm(question)
+    if not agreed:
         raise CommandError("nothing was changed", code=ExitCode.USAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,26 @@ def test_a_switch_is_shown_first_and_made_when_confirmed(embedded: Cli) -> None:
     assert [message["switch_id"] for message in sent("announce_pipeline_switch")] == [DomainSwitch.get(seq=2).id]
 
 
+class Terminal(io.StringIO):
+    """A person who types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "code", "active"), [("yes", 2, "a.example"), ("P", 0, "b.example")])
+def test_only_the_typed_name_of_the_pipeline_switches_it(
+    embedded: Cli, monkeypatch: pytest.MonkeyPatch, typed: str, code: int, active: str
+) -> None:
+    pipeline()
+    monkeypatch.setattr("sys.stdin", Terminal(f"{typed}\n"))
+    assert embedded("pipelines", "switch", "P", "--reason", "slow", "--no-wait") == code
+    assert embedded.err.splitlines()[:3] == [
+        "P", "-  active   a.example, from then on the last spare", "+  active   b.example",
+    ]  # fmt: skip
+    assert read().active_domain == active
+
+
 def test_the_steps_of_a_switch_are_shown_until_they_have_ended(embedded: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline(with_update_voluum=True)
     words = iter([("running", 1), ("running", 1), ("done", 12)])
@@ -108,7 +129,7 @@ def test_the_steps_of_a_switch_are_shown_until_they_have_ended(embedded: Cli, mo
 
     monkeypatch.setattr("cli.pipeline_switch.sleep", work)
     assert embedded("pipelines", "switch", "P", "--reason", "slow", "--yes") == 0
-    assert embedded.err.splitlines()[1:] == [
+    assert embedded.err.splitlines()[3:] == [
         "telegram: pending", "voluum: pending", "telegram: done", "voluum: running 1/12", "voluum: done 12/12",
     ]  # fmt: skip
 
