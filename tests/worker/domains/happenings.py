@@ -28,6 +28,12 @@ LISTED = ["SOCIAL_ENGINEERING"]
 CLEAN = "clean.canary.sandbox.test"
 CANARIES = ("canary-ok.sandbox.test", "canary-two.sandbox.test")
 
+_FOLLOWED = """
+select distinct l.name from switch_step t join domain_switch s on s.id = t.switch_id
+join tracking_domain_pipeline l on l.id = s.pipeline_id
+where t.state = 'running' and t.step in ('voluum', 'affise') order by 1
+"""
+
 
 def hosts(name: str) -> list[str]:
     """The domains of a pipeline, in order."""
@@ -41,6 +47,7 @@ class History:
         self.theatre, self.sandbox, self.random = theatre, theatre.sandbox, theatre.random
         self.truth: dict[tuple[str, str], list[list[datetime | None]]] = {}
         self.touched = theatre.touched
+        theatre.intruder = lambda: self._try(History.anna_is_faster)
         self.lied = self.slandered = False
         self.paused: set[str] = set()
         self._spare = 0
@@ -62,7 +69,9 @@ class History:
 
     def happen(self) -> str:
         """One thing, and its name."""
-        deed = self.random.choice(DEEDS)
+        return self._try(self.random.choice(DEEDS))
+
+    def _try(self, deed: Callable[[History], None]) -> str:
         try:
             deed(self)
         except Refused:
@@ -183,6 +192,11 @@ class History:
     def anna_switches(self) -> None:
         persons.switch(self._which(), ANNA, "because", block=self.random.random() < 0.5)
 
+    def anna_is_faster(self) -> None:
+        """Than the worker that is following her last switch, or a check's."""
+        names = [name for (name,) in fetch(_FOLLOWED)] or [self._which()]
+        persons.switch(self.random.choice(names), ANNA, "no, wait", block=self.random.random() < 0.5)
+
     def anna_takes_back(self) -> None:
         newest = fetch("select max(id) from domain_switch")[0][0]
         with db.atomic():
@@ -227,7 +241,7 @@ DEEDS: tuple[Callable[[History], None], ...] = (
     *(History.somebody_is_listed,) * 4, History.a_spare_is_listed, *(History.a_name_is_dead,) * 2,
     *(History.something_is_fine_again,) * 2, *(History.a_service_stumbles,) * 4, History.a_service_is_down,
     History.a_service_hangs, History.a_key_is_refused_once, *(History.services_recover,) * 2,
-    History.resolvers_lie, History.the_provider_lists_everything,
+    *(History.resolvers_lie,) * 2, *(History.the_provider_lists_everything,) * 2,
     History.the_canary_is_silent, History.a_stranger_moves_a_campaign, History.a_stranger_moves_an_offer,
     *(History.a_stranger_writes_in_between,) * 2, *(History.anna_switches,) * 3, *(History.anna_takes_back,) * 2,
     History.anna_holds, History.anna_holds_all, *(History.anna_releases,) * 2, History.anna_changes_the_mode,

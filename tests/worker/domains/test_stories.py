@@ -13,7 +13,7 @@ from tests import search
 from tests.conftest import SettingsEnv
 from tests.worker.domains import critics
 from tests.worker.domains.happenings import History
-from tests.worker.domains.theatre import opened
+from tests.worker.domains.playhouse import opened
 
 ACTS = 24
 OUTAGE = (0, 5, 5, 20, 61, 125)
@@ -22,7 +22,7 @@ SETTINGS = (
     {"SWITCH_COOL_DOWN": "120"},
     {"SWITCH_COOL_DOWN": "300"},
 )
-SEEDS = {"sqlite": search.seeds(1000, 3), "postgres": search.seeds(100, 1)}
+SEEDS = {"sqlite": search.seeds(1000, 2), "postgres": search.seeds(100, 1)}
 
 
 @pytest.fixture(scope="module")

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from config.clock import now
 from config.ids import new_id
 from integrations.errors import RateLimited, Unavailable
-from integrations.http import Client
 from models import outbox
 from models.database import db, drop_connection, ensure_connection, execute, fetch, is_postgres
 from models.envelope import decode
 from models.fields import bind
-from sandbox.affise import offers
 from sandbox.server import Sandbox
-from sandbox.voluum import campaigns
-from tests.conftest import SettingsEnv
 from tests.core.domains.machine import hurry
-from tests.worker.domains.field import watched
 from worker.actor import ACTORS
 from worker.failures import PERMANENT, Busy
 
-CHAT = -1001234567890
-PATIENCE = (4.0, 4.0)
 SWEEPS = {
     "check_active_tracking_domains_via_gsb": 150, "check_spare_tracking_domains": 300, "sweep_unfinished_switches": 60,
     "check_platform_domains": 600, "remind_of_alerts": 60, "check_blocked_tracking_domains": 1800,
 }  # fmt: skip
 FATES = ("plain",) * 14 + ("late", "twice", "dies", "dies", "overtaken", "slow")
+HARD = ("plain", "plain", "plain", "late", "twice", "dies", "dies", "overtaken", "overtaken", "overtaken", "slow")
+WRITERS = ("update_voluum_campaigns", "plan_affise_switch_request", "apply_affise_switch_item")
 _ACTIVE = """
 select l.name, d.name from tracking_domain_pipeline l
 left join pipeline_domain x on x.pipeline_id = l.id and x.role = 'active'
@@ -101,14 +93,16 @@ class Theatre:
         return int(number), bytes(body)
 
     def _run(self, number: int, body: bytes, fate: str | None = None) -> None:
-        message, fate = decode(body), fate or (self.random.choice(FATES) if self.wild else "plain")
+        message = decode(body)
         task = message["actor_name"]
+        if fate is None:
+            fate = self.random.choice(HARD if task in WRITERS else FATES) if self.wild else "plain"
         if fate == "late":
             return self._back(message, body, self.random.uniform(0.5, 20))
         if fate == "twice":
             self._back(message, body, self.random.uniform(0, 90))
         self._fuse = self.random.randrange(1, 60) if fate == "dies" else None
-        self._guest = self.random.randrange(1, 12) if fate == "overtaken" else None
+        self._guest = self.random.randrange(1, 4 if task in WRITERS else 9) if fate == "overtaken" else None
         self._slow = fate == "slow"
         self.ran[task] += 1
         try:
@@ -165,11 +159,19 @@ class Theatre:
             self.shift(self.random.uniform(0, 4))
         if self._guest is not None:
             self._guest -= 1
-            if self._guest <= 0 and (row := self._next()):
-                self._guest, slow = None, self._slow
-                self._run(*row, fate="plain")
-                self._slow = slow
+            if self._guest <= 0:
+                self._guest = None
+                self._intrude()
         return None
+
+    def _intrude(self) -> None:
+        """Somebody else is faster: a person who switches, or another worker with whatever is due."""
+        slow = self._slow
+        if self.random.random() < 0.7:
+            self.intruder()
+        elif row := self._next():
+            self._run(*row, fate="plain")
+        self._slow = slow
 
     def after(self, service: str, used: dict[str, str | None], since: int) -> None:
         """Whatever has been written must have been what its pipeline uses."""
@@ -185,6 +187,7 @@ class Theatre:
         return self.sandbox._journal._seq  # no call over the wire is worth that number
 
     travel: Any
+    intruder: Callable[[], object]
 
 
 def owner_of(key: str) -> str | None:
@@ -200,49 +203,3 @@ def _written(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
         form = dict(parse_qsl(row["body"]))
         for name in effect["fields"]:
             yield str(effect["offer"]), str(urlsplit(form[name]).hostname)
-
-
-@contextmanager
-def opened(
-    sandbox: Sandbox, settings_env: SettingsEnv, monkeypatch: Any, folder: Path, seed: int, **settings: str
-) -> Iterator[Theatre]:
-    """An empty house; calls and statements pass by the theatre, and durations go by its clock."""
-    monkeypatch.setitem(campaigns.SIZES, "s", 4)
-    monkeypatch.setitem(offers.SIZES, "s", 4)
-    sandbox.reset()
-    sandbox.edit("voluum", "settings", per_second=100_000)
-    chat = {"TELEGRAM_BOT_TOKEN": "123:canary-token", "TELEGRAM_CHAT_ID": str(CHAT)}
-    settings |= {"DNS_UPSTREAMS": ",".join(sandbox.dns_upstreams[:2])}  # as many as make a quorum
-    with watched(sandbox, settings_env, monkeypatch, folder, **chat, **settings) as travel:
-        theatre = Theatre(sandbox, Random(seed))
-        theatre.travel = travel
-        monkeypatch.setattr("config.clock.time", SimpleNamespace(monotonic=lambda: theatre.seconds))
-        # nobody publishes here but the theatre, which finds every row at once
-        monkeypatch.setattr("worker.follow_ups.HEAD_START", timedelta())
-        _tap(theatre, monkeypatch)
-        hurry()
-        yield theatre
-
-
-def _tap(theatre: Theatre, monkeypatch: Any) -> None:
-    real_call, real_sql, real_init = Client.call, db.obj.execute_sql, Client.__post_init__
-
-    def call(self: Client, method: str, *args: Any, **options: Any) -> Any:
-        used, since = theatre.before(self.service, method), theatre.last()
-        try:
-            return real_call(self, method, *args, **options)
-        finally:
-            if used is not None:
-                theatre.after(self.service, used, since)
-
-    def statement(*words: Any, **more: Any) -> Any:
-        theatre.burn()
-        return real_sql(*words, **more)
-
-    def impatient(self: Client) -> None:
-        real_init(self)
-        self.timeout = PATIENCE
-
-    monkeypatch.setattr(Client, "call", call)
-    monkeypatch.setattr(Client, "__post_init__", impatient)
-    monkeypatch.setattr(db.obj, "execute_sql", statement)
