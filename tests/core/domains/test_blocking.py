@@ -13,7 +13,7 @@ from peewee import OperationalError
 
 from core.domains import blocking, pipelines, proposals
 from core.domains.blocking import Call, Judged
-from core.domains.brakes import Switch
+from core.domains.brakes import Ignore, Switch
 from core.domains.persons import AlreadyChanged
 from models import database as connections
 from models.database import disconnect, fetch
@@ -48,6 +48,12 @@ def judged(duty: Duty, name: str = A) -> Judged:
     found = blocking.judge(Call(name, "GSB_UNSAFE", duty.suspected(name).id))
     assert isinstance(found.decision, Switch)
     return found
+
+
+def test_nobody_who_could_tell_is_told_as_just_that(duty: Duty) -> None:
+    pipeline("P", A, B)
+    duty.sandbox.fault("gsb", {"type": "status", "status": 503})
+    assert blocking.judge(Call(A, "GSB_UNSAFE")).decision == Ignore("unknown", incident="unknown")
 
 
 def alerts() -> list[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 import time_machine
 
@@ -15,6 +16,7 @@ from core.domains.brake_facts import Answer
 from core.domains.brakes import Defer, Hold, Ignore, Switch
 from core.domains.persons import AlreadyChanged, NoPipeline, Refused
 from models import audit, pipeline_writes, returns
+from models.database import fetch
 from models.domain_states import Mode, Source, Verdict
 from models.pipeline_writes import Settings
 from tests.conftest import SettingsEnv
@@ -138,6 +140,34 @@ def test_a_hold_on_all_stands_once_and_its_release_is_remembered_for_an_hour(dat
     assert control.held_at is None
     assert control.released_until is not None
     assert HOUR - MINUTE < control.released_until - now() <= HOUR
+
+
+def test_holds_and_releases_are_on_record_with_what_they_changed(database: Any) -> None:
+    pipeline()
+    holds.hold_all("partner", ANNA)
+    holds.release_all(ANNA)
+    holds.hold("P", "partner", ANNA)
+    holds.release("P", ANNA)
+    assert holds.mode("P", Mode.WATCH, ANNA)
+    assert not holds.mode("P", Mode.WATCH, ANNA)
+    said = [
+        (actor, action, about, reason, _facts(before), _facts(after))
+        for actor, action, about, reason, before, after in fetch(
+            "select actor, action, object, reason, before, after from audit_log order by id"
+        )
+    ]
+    held = {"held_by": "anna", "reason": "partner"}
+    assert said[1:] == [
+        ("anna", "failover.hold", "failover", "partner", None, {"held": True}),
+        ("anna", "failover.release", "failover", "", held, {"held": False}),
+        ("anna", "pipeline.hold", "pipeline:P", "partner", None, {"held": True, "until": None}),
+        ("anna", "pipeline.release", "pipeline:P", "", held, {"held": False}),
+        ("anna", "pipeline.mode", "pipeline:P", "", {"mode": "auto"}, {"mode": "watch"}),
+    ]
+
+
+def _facts(found: Any) -> Any:
+    return orjson.loads(found) if isinstance(found, str | bytes) else found
 
 
 def case_of(name: str, source: Source = Source.GSB) -> Any:

@@ -181,9 +181,11 @@ def test_a_machine_reason_without_evidence_is_confirmed_like_any_other(duty: Dut
 
 def test_an_order_in_words_needs_no_evidence_and_an_alert_is_no_order(duty: Duty) -> None:
     pipeline("P", A, B, C)
-    for reason in ("HTTP_DOWN", "LANDING_LISTED", "TLS_INVALID"):
+    told = ("DNS_BROKEN", "DNS_MISPOINTED", "DNS_SINKHOLED", "HTTP_DOWN", "LANDING_LISTED", "REGISTRAR_HOLD")
+    for reason in (*told, "TLS_INVALID"):
         duty.block(reason=reason)
-    assert read().active_domain == A
+    duty.block(evidence=yard.answer(A, Verdict.SUSPECT, at=now() - timedelta(seconds=40)))
+    assert (read().active_domain, duty.sandbox.journal("gsb")) == (A, [])
     duty.block(reason="the partner asked for it")
     last = yard.switches()[-1]
     assert (read().active_domain, str(last.trigger), last.reason) == (B, "manual", "the partner asked for it")

@@ -23,7 +23,7 @@ from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.chatroom import CHAT
 from tests.core.domains import yard
-from tests.search import examples
+from tests.search import WHOLE, examples
 from tests.worker.bot_room import ANNA, link
 from tests.worker.domains.duty import Duty, on_duty
 from worker import bot
@@ -32,6 +32,7 @@ from worker.domains.blocking import block_active_tracking_domain as block
 from worker.domains.steps import follow
 
 KINDS = ("block", "switch", "approve", "undo", "press")
+PARTS = 5 if WHOLE else 1
 WHO = By("anna")
 Act = Callable[[], Any]
 
@@ -51,9 +52,10 @@ def duty(sandbox: Sandbox, database: Any, stub_broker: StubBroker, settings_env:
 
 
 @pytest.mark.search
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("kind", KINDS)
-def test_n8_what_is_submitted_twice_at_once_has_one_effect(duty: Duty, kind: str) -> None:
-    for number in range(examples(1000, gate=10) // len(KINDS)):
+def test_n8_what_is_submitted_twice_at_once_has_one_effect(duty: Duty, kind: str, part: int) -> None:
+    for number in range(examples(1000, gate=10) // len(KINDS) // PARTS):
         name = f"P{number}"
         hosts = [f"{place}{number}.sandbox.test" for place in "abc"]
         yard.pipeline(name, *hosts, with_update_affise=True)

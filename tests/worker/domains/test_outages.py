@@ -137,7 +137,7 @@ class Outage:
 def test_n4_p4_no_outage_of_resolvers_or_reputation_makes_a_fine_domain_leave(
     begin: Begin, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
-    for random in _chances(part, examples(1000, gate=15)):
+    for random in _chances(part, examples(1000, gate=12)):
         with monkeypatch.context() as patch, begin(lines(random)) as watch:
             paced(patch)
             outage = Outage(watch, patch, random)
@@ -151,7 +151,7 @@ def test_n4_p4_no_outage_of_resolvers_or_reputation_makes_a_fine_domain_leave(
 @pytest.mark.search
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_domain_that_is_listed_or_gone_is_left_within_its_confirmation(begin: Begin, part: int) -> None:
-    for random in _chances(part, examples(1000, gate=10)):
+    for random in _chances(part, examples(1000, gate=6)):
         with begin(lines(random)) as watch:
             watch.interval()
             _one_resolver_is_down(watch.sandbox, random)
