@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import time_machine
 from hypothesis import strategies as st
@@ -23,6 +24,11 @@ NAMES = ("P", "Q", "R")
 HOSTS = [f"d{number}.example" for number in range(9)]
 WHICH = st.sampled_from(NAMES)
 HOST = st.sampled_from(HOSTS)
+SOURCE = st.sampled_from([Source.GSB, Source.GSC])
+VERDICT: dict[str, Any] = {
+    "wait": st.sampled_from([1000, 60, 8000]), "age": st.sampled_from([40, 40, 600, 1860]), "source": SOURCE,
+    "blind": st.sampled_from([False] * 5 + [True]),
+}  # fmt: skip
 TABLES = (
     "switch_step", "affise_switch_request", "switch_proposal", "domain_switch", "pipeline_domain", "domain_state",
     "domain_evidence", "tracking_domain_pipeline", "tracking_domain",

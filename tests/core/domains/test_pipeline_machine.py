@@ -17,11 +17,10 @@ from models.database import db, fetch
 from models.domain_states import Mode, Source, Verdict
 from models.domains import DomainEvidence, TrackingDomainPipeline
 from tests import search
-from tests.core.domains.machine import HOST, NAMES, SECOND, WHICH, Machine, hurry
+from tests.core.domains.machine import HOST, NAMES, SECOND, SOURCE, VERDICT, WHICH, Machine, hurry
 from tests.core.domains.plain_model import REFUSED, STANDS, Died, Expected, taken
 from tests.core.domains.yard import ANNA, answer, read
 
-SOURCE = st.sampled_from([Source.GSB, Source.GSC])
 SHARDS = {"sqlite": 40, "postgres": 6}
 HISTORIES = {"sqlite": (250, 20), "postgres": (50, 5)}
 """In each shard, in the proof and at the gate."""
@@ -43,20 +42,17 @@ class Yard(Machine):
     def _free(self, host: str) -> bool:
         return not self.busy(host) and not any(each.role.get(host) == "blocked" for each in self.line.values())
 
-    @rule(
-        name=WHICH, wait=st.sampled_from([1000, 8000, 0]), age=st.sampled_from([40, 600, 1860]), source=SOURCE,
-        broken=st.integers(0, 5),
-    )  # fmt: skip
-    def verdict(self, name: str, wait: int, age: int, source: Source, broken: int) -> None:
+    @rule(name=WHICH, **VERDICT)
+    def verdict(self, name: str, wait: int, age: int, source: Source, blind: bool) -> None:
         self.time.shift(wait * SECOND)
         active = self.line[name].active
         if active is None:
             return
-        row = answer(active, Verdict.UNSAFE, source, at=self.now - age * SECOND, canary_ok=bool(broken))
+        row = answer(active, Verdict.UNSAFE, source, at=self.now - age * SECOND, canary_ok=not blind)
         self.suspects[source].add(active)
-        case = self._case(active, row, canary=bool(broken))
+        case = self._case(active, row, canary=not blind)
         decision = case.decide(self.now)
-        assert broken or source is Source.GSC or not isinstance(decision, Switch | Propose | Hold)
+        assert not blind or source is Source.GSC or not isinstance(decision, Switch | Propose | Hold)
         if isinstance(decision, Switch):
             self._left(name, row, case.seq)
         elif isinstance(decision, Propose):
@@ -65,6 +61,17 @@ class Yard(Machine):
             holds.hold_all_by_itself(decision.reason)
         elif isinstance(decision, Hold) and decision.new:
             holds.hold_by_itself(case.pipeline_id, decision.reason)
+
+    @rule(name=WHICH, host=HOST, **VERDICT)
+    def verdict_while_nothing_else_holds(
+        self, name: str, host: str, wait: int, age: int, source: Source, blind: bool
+    ) -> None:  # fmt: skip
+        for each in (None, name):
+            self.holding(each, release=True)
+        if self.line[name].mode == Mode.WATCH:
+            self.going_less_far(name, Mode.AUTO)
+        self.adding(name, host)
+        self.verdict(name, wait, age, source, blind)
 
     def _case(self, active: str, row: DomainEvidence, *, canary: bool = True) -> Case:
         first = Answer(domain_id=row.domain_id, source=row.source, verdict=row.verdict, observed_at=row.observed_at,
