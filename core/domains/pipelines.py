@@ -8,7 +8,7 @@ from datetime import datetime
 from config.clock import now
 from core.domains import hosts
 from core.domains.persons import AlreadyChanged, By, NoPipeline, Refused, reasoned, record
-from models import conflicts, pipeline_writes, pipelines, returns, roles, switches
+from models import conflicts, pipeline_writes, pipelines, roles, switches
 from models.domain_states import Role, Trigger
 from models.pipeline_writes import Settings
 from models.pipelines import Gate, Line, Place, hold_still
@@ -192,11 +192,6 @@ def return_to_work(domain: str, *, evidence_id: int | None = None) -> list[Unblo
 def _unblocked(lines: dict[int, Line], domain: str, order: Order) -> list[Unblocked]:
     moved = [roles.unblock(number, domain, order, now()) for number in sorted(lines)]
     return [each for each in moved if each is not None]
-
-
-def still_unsafe() -> list[returns.Unsafe]:
-    """Active domains that are bad by their latest answer: what a release of a hold is to be asked about again."""
-    return returns.still_unsafe()
 
 
 def expect_free(domains: Sequence[str]) -> None:

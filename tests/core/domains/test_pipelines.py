@@ -20,7 +20,7 @@ from models.database import fetch
 from models.domain_states import Mode, Source, Verdict
 from models.pipeline_writes import Settings
 from tests.conftest import SettingsEnv
-from tests.core.domains import yard
+from tests.core.domains import patrol, yard
 from tests.core.domains.yard import ANNA, MINUTE, answer, everything, pipeline, read
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -179,6 +179,17 @@ def case_of(name: str, source: Source = Source.GSB) -> Any:
     ]
     found = cases.gather(name, *both)
     return found and found.decide(now())
+
+
+@pytest.mark.parametrize(("minutes", "listed"), [(0, True), (29, True), (31, False)])
+def test_a_page_counts_as_listed_for_half_an_hour(database: Any, minutes: int, listed: bool) -> None:
+    with time_machine.travel(NOON, tick=False) as time:
+        patrol.destination(pipeline().name, "https://page.example/")
+        answer("a.example", Verdict.UNSAFE, subject="https://page.example/")
+        time.shift(minutes * MINUTE)
+        found = cases.gather("a.example", None)
+        assert found is not None
+        assert found.standing.destination_listed is listed
 
 
 def test_the_facts_of_a_decision_are_read_as_they_stand(database: Any, settings_env: SettingsEnv) -> None:
