@@ -269,7 +269,8 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("action", "code"), FAULTS)
 def test_after_any_fault_the_same_key_charges_exactly_once(sandbox: Sandbox, action: dict[str, Any], code: str) -> None:
-    driver, asked = http(sandbox.adload_url), [charge(), charge()]
+    patience = {} if code == "adload_timeout" else {"seconds": 30.0, "batch_seconds": 30.0}
+    driver, asked = http(sandbox.adload_url, **patience), [charge(), charge()]
     sandbox.fault("adload", action, times=1)
     began = time.monotonic()
     assert {verdict(reply) for reply in driver.add_clicks(asked)} == {(ERROR, code)}
@@ -284,7 +285,8 @@ def test_without_idempotency_what_may_have_been_charged_is_unknown(
     sandbox: Sandbox, action: dict[str, Any], code: str
 ) -> None:
     sandbox.fault("adload", action, times=1)
-    [reply] = http(sandbox.adload_url, idempotent=False).add_clicks([charge()])
+    patience = {} if code == "adload_timeout" else {"seconds": 30.0, "batch_seconds": 30.0}
+    [reply] = http(sandbox.adload_url, idempotent=False, **patience).add_clicks([charge()])
     turned_away = action["type"] in ("redirect", "retry_after") or action.get("status") in (401, 404, 503)
     assert reply.sent is not turned_away
     assert reply.code == (code if turned_away else "adload_unknown_outcome")
