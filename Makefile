@@ -30,7 +30,7 @@ run: setup ## start the demonstration: one process, no servers needed
 	$(BIN)/signalbox up --demo
 
 test: setup services ## run every test on real PostgreSQL and RabbitMQ and embedded (T=tests/core runs a part)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(T)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(T)
 
 quick: setup ## run the tests that need no server
 	$(BIN)/python -m pytest -q -m 'not postgresql and not rabbitmq and not slow' $(T)

@@ -17,19 +17,20 @@ _OTHERS = """
 select pg_terminate_backend(pid, 10000) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid()
 """
-# whatever changes the schema writes a row of the catalog anew, under its own transaction number
-_SCHEMA = """
-with ours as (select oid, xmin from pg_class where relnamespace = 'public'::regnamespace), changes as (
+_OURS = "select oid from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'"
+# whatever changes the schema writes rows of the catalog anew, under its own transaction number
+_SCHEMA = f"""
+with ours as (select oid, xmin from pg_class where relnamespace in ({_OURS})), changes as (
     select xmin from ours
     union all select xmin from pg_attribute where attrelid in (select oid from ours)
     union all select xmin from pg_attrdef
     union all select xmin from pg_index where indrelid in (select oid from ours)
-    union all select xmin from pg_constraint where connamespace = 'public'::regnamespace
+    union all select xmin from pg_constraint where connamespace in ({_OURS})
     union all select xmin from pg_trigger
     union all select xmin from pg_rewrite
     union all select xmin from pg_inherits
-    union all select xmin from pg_proc where pronamespace = 'public'::regnamespace
-    union all select xmin from pg_type where typnamespace = 'public'::regnamespace
+    union all select xmin from pg_proc where pronamespace in ({_OURS})
+    union all select xmin from pg_type where typnamespace in ({_OURS})
     union all select xmin from pg_namespace where nspname !~ '^pg_(toast_)?temp_'
 )
 select count(*), sum(xmin::text::bigint),
@@ -37,16 +38,18 @@ select count(*), sum(xmin::text::bigint),
      where d.datname = current_database())
 from changes
 """
-_EMPTY = """
+_TABLES = f"from pg_class where relkind = 'r' and relnamespace in ({_OURS})"
+_USED = f"select oid::regclass::text {_TABLES} and pg_relation_size(oid) > 0"
+_SIZE = f"select sum(pg_relation_size(oid)) {_TABLES}"
+_NUMBERED = "select seqrelid::regclass::text, pg_sequence_last_value(seqrelid) from pg_sequence"
+_EMPTY = f"""
 do $$
 declare
     used text;
     sequence record;
 begin
     set local session_replication_role = replica;
-    for used in select oid::regclass from pg_class
-        where relkind = 'r' and relnamespace = 'public'::regnamespace and pg_relation_size(oid) > 0
-    loop
+    for used in {_USED} loop
         execute 'delete from ' || used;
     end loop;
     for sequence in select seqrelid, seqstart from pg_sequence where pg_sequence_last_value(seqrelid) is not null
@@ -55,12 +58,6 @@ begin
     end loop;
 end $$
 """
-_USED = """
-select oid::regclass::text from pg_class
-where relkind = 'r' and relnamespace = 'public'::regnamespace and pg_relation_size(oid) > 0
-"""
-_SIZE = "select sum(pg_relation_size(oid)) from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
-_NUMBERED = "select seqrelid::regclass::text, pg_sequence_last_value(seqrelid) from pg_sequence"
 
 
 class KeptDatabase:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,10 @@ def test_every_test_finds_the_rows_and_numbers_of_the_migrations(database: Any, 
     assert execute(f"{chained} ('2026-11-21T12:00:00Z', 'user', 'a', 'b', 'c', '', %s)", (turn,)) == 1
 
 
-def test_a_process_that_outlives_its_test_reaches_no_other(kept_database: KeptDatabase) -> None:
+def test_a_process_that_outlives_its_test_reaches_no_other(
+    kept_databases: Callable[[str], KeptDatabase], postgres_template: str
+) -> None:
+    kept_database = kept_databases(postgres_template)
     used = kept_database.take()
     left_over = psycopg2.connect(used)
     kept_database.give_back(used)

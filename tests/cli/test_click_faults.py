@@ -11,7 +11,7 @@ import time_machine
 from config.clock import now, today
 from config.settings import get_settings
 from core.ads.statistics import refresh_day
-from models import audit, ledger, partitions
+from models import audit, ledger
 from models.ads import Account, ClickError, Informer
 from models.database import fetch
 from models.envelope import decode
@@ -100,10 +100,9 @@ def test_a_fault_that_is_too_old_to_be_replayed_can_be_dismissed(cli: Cli) -> No
 
 
 @pytest.fixture
-def earned(cli: Cli) -> Iterator[books.Books]:
+def earned(any_day: None, cli: Cli) -> Iterator[books.Books]:
     """A publisher with one click on each of two days."""
     with time_machine.travel(now().replace(hour=12, minute=0), tick=False):
-        partitions.keep_ahead(today() - 5 * DAY, today() + 2 * DAY)
         found = books.build()
         for ago in (2, 3):
             books.click(found, now() - ago * DAY)

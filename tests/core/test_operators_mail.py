@@ -13,20 +13,8 @@ from integrations.errors import Unavailable
 from models import alert_edits, incidents
 from tests.conftest import SettingsEnv
 from tests.core.chatroom import Room, open_room
-from tests.mailbox import Mailbox, mailbox
+from tests.mailbox import Mailbox
 from worker.alerts import remind_of_alerts
-
-
-@pytest.fixture(scope="module")
-def _box() -> Iterator[Mailbox]:
-    with mailbox() as running:
-        yield running
-
-
-@pytest.fixture
-def box(_box: Mailbox) -> Mailbox:
-    _box.reset()
-    return _box
 
 
 @pytest.fixture

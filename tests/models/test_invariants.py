@@ -27,7 +27,6 @@ from models.ads import (
 )
 from models.database import is_postgres
 from models.envelope import encode_message
-from models.partitions import keep_ahead
 from models.runtime import DeadLetter, Outbox, Poison, QueueMessage
 from tests.conftest import SettingsEnv
 
@@ -37,9 +36,8 @@ pytestmark = pytest.mark.usefixtures("network")
 
 
 @pytest.fixture
-def network(database: Any) -> dict[str, int]:
+def network(any_day: None, database: Any) -> dict[str, int]:
     """A publisher who earns 57 percent, at least 0.06 and at most 0.95, and one offer."""
-    keep_ahead()
     account = Account.create(guid=new_id(), login="publisher", kind="user", currency="USD", created_at=AT)
     site = Site.create(account=account, host="news.example")
     informer = Informer.create(guid=new_id(), account=account, site=site, title="block")

@@ -14,7 +14,6 @@ from models import invariants_books
 from models.click_writes import mark_days
 from models.database import execute
 from models.fields import bind
-from models.partitions import keep_ahead
 from tests.core.ads import books as made
 from tests.core.ads.books import Books
 
@@ -25,10 +24,9 @@ EVER = (NOON - 60 * DAY).date()
 
 
 @pytest.fixture(autouse=True)
-def books(database: Any) -> Iterator[Books]:
+def books(any_day: None, database: Any) -> Iterator[Books]:
     """Books of two days that are right."""
     with time_machine.travel(NOON, tick=False):
-        keep_ahead(NOON.date() - 8 * DAY, NOON.date() + 3 * DAY)
         books = made.build()
         for at in (NOON, OLD):
             made.click(books, at)

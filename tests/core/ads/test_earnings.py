@@ -14,7 +14,6 @@ from models import invariants
 from models.click_writes import mark_days
 from models.database import db, execute, fetch
 from models.fields import bind
-from models.partitions import keep_ahead
 from tests.conftest import SettingsEnv
 from tests.core.ads import books as made
 from tests.core.ads.books import Books, compute
@@ -27,9 +26,8 @@ OPEN, CLOSED = NOON - 35 * DAY, NOON - 36 * DAY
 
 
 @pytest.fixture
-def books(database: Any) -> Iterator[Books]:
+def books(any_day: None, database: Any) -> Iterator[Books]:
     with time_machine.travel(NOON, tick=False):
-        keep_ahead(TODAY - 50 * DAY, TODAY + 50 * DAY)
         yield made.build()
 
 

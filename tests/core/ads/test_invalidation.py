@@ -16,7 +16,7 @@ from core.ads import invalidation
 from core.ads.invalidation import NotReady
 from core.ads.persons import Forbidden, Person, Role
 from core.ads.statistics import refresh_day
-from models import audit, invariants, ledger, partitions
+from models import audit, invariants, ledger
 from models.database import db, disconnect, execute, fetch
 from models.fields import bind
 from models.invalidation import Choice
@@ -30,10 +30,9 @@ EARNED = 30_000
 
 
 @pytest.fixture
-def made(database: Any) -> Iterator[Books]:
+def made(any_day: None, database: Any) -> Iterator[Books]:
     """Two days of clicks: informer 0 has two and one, informer 1 (of the same publisher) one, informer 2 one."""
     with time_machine.travel(now().replace(hour=12, minute=0), tick=False):
-        partitions.keep_ahead(today() - 5 * DAY, today() + 2 * DAY)
         found = books.build()
         for informer, ago in ((0, 3), (0, 3), (0, 2), (1, 3), (2, 3)):
             books.click(found, now() - ago * DAY, informer=informer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -26,17 +25,10 @@ CONFIRM = "payout_confirm"
 TOKEN = "token-that-only-the-mail-holds"
 
 
-@pytest.fixture(scope="module")
-def _box() -> Iterator[Mailbox]:
-    with mailbox() as running:
-        yield running
-
-
 @pytest.fixture
-def box(_box: Mailbox, database: Any, settings_env: SettingsEnv) -> Mailbox:
-    _box.reset()
-    prepare(settings_env, _box.url)
-    return _box
+def box(box: Mailbox, database: Any, settings_env: SettingsEnv) -> Mailbox:
+    prepare(settings_env, box.url)
+    return box
 
 
 def post(public_id: UUID, template: str = CONFIRM) -> Posted:

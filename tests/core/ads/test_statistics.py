@@ -32,9 +32,8 @@ DAYS = [("UTC", date(2026, 10, 25)), ("Europe/Berlin", date(2026, 10, 25)), ("Eu
 
 
 @pytest.fixture
-def books(database: Any) -> Iterator[Books]:
+def books(any_day: None, database: Any) -> Iterator[Books]:
     with time_machine.travel(NOON, tick=False):
-        keep_ahead(TODAY - 50 * DAY, TODAY + 3 * DAY)
         yield made.build()
 
 
@@ -116,8 +115,7 @@ def test_a_key_whose_clicks_were_taken_back_disappears_at_every_level(books: Boo
     assert fetch("select kind, amount from ledger_entry") == [("earning_day", 0)]
 
 
-def test_a_refusal_or_a_fault_that_comes_days_late_is_counted(database: Any) -> None:
-    keep_ahead(now().date() - 8 * DAY, now().date() + 2 * DAY)
+def test_a_refusal_or_a_fault_that_comes_days_late_is_counted(any_day: None, database: Any) -> None:
     here = stage.build()
     late = here.click(0, at=-4 * DAY, age=timedelta(hours=5))
     unknown = here.click(1, at=-4 * DAY, ip=stage.ip(3), offer_id=987_654)

@@ -20,7 +20,6 @@ from models import dirty_days, earnings, stats
 from models.click_writes import mark_days
 from models.database import db, disconnect, ensure_connection, execute
 from models.fields import bind
-from models.partitions import keep_ahead
 from tests.core.ads import books as made
 from tests.core.ads.books import Books, assert_equal_to_a_recount, compute
 from tests.core.ads.test_batches import together
@@ -37,18 +36,17 @@ class Died(BaseException):
 
 
 @pytest.fixture
-def books(database: Any) -> Iterator[Books]:
+def books(any_day: None, database: Any) -> Iterator[Books]:
     yield from _built()
 
 
 @pytest.fixture
-def postgres_books(postgres_database: Any) -> Iterator[Books]:
+def postgres_books(any_day: None, postgres_database: Any) -> Iterator[Books]:
     yield from _built()
 
 
 def _built() -> Iterator[Books]:
     with time_machine.travel(NOON, tick=False):
-        keep_ahead(TODAY - 8 * DAY, TODAY + 8 * DAY)
         yield made.build()
 
 

@@ -21,7 +21,6 @@ from models.click_errors import ErrorFilter
 from models.click_writes import mark_days
 from models.database import fetch
 from models.fields import bind
-from models.partitions import keep_ahead
 from tests.conftest import SettingsEnv
 from tests.core.ads import books as made
 from tests.core.ads import stage
@@ -56,12 +55,11 @@ facts = st.lists(
 @pytest.mark.search
 @pytest.mark.parametrize(("zone", "day"), DAYS, ids=["utc", "berlin-25-hours", "berlin-23-hours"])
 def test_any_facts_around_any_midnight_give_what_a_recount_gives(
-    database: Any, settings_env: SettingsEnv, zone: str, day: date
+    any_day: None, database: Any, settings_env: SettingsEnv, zone: str, day: date
 ) -> None:
     settings_env(LOCAL_TIMEZONE=zone)
     edges = {"start": _midnight(day, zone), "end": _midnight(day + DAY, zone)}
     with time_machine.travel(edges["end"] + timedelta(hours=12), tick=False):
-        keep_ahead(day - 4 * DAY, day + 4 * DAY)
         books = made.build()
 
         @settings(max_examples=examples(120, gate=12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -103,8 +101,9 @@ def _store(books: Books, fact: Any, edges: dict[str, datetime], day: date) -> No
         made.block_views(books, day, informer=max(informer, 0), requested=number + 1, seen=number)
 
 
-def test_check_11_aggregating_twice_or_after_a_replay_of_five_days_ago_equals_a_recount(database: Any) -> None:
-    keep_ahead(now().date() - 8 * DAY, now().date() + 2 * DAY)
+def test_check_11_aggregating_twice_or_after_a_replay_of_five_days_ago_equals_a_recount(
+    any_day: None, database: Any
+) -> None:
     here = stage.build()
     Account.update(created_at=made.LONG_AGO).execute()
     books = Books(0, [here.account.id], [], [here.informer.id], [], [], {})

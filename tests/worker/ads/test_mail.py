@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -21,7 +20,7 @@ from models.envelope import decode, encode_message
 from models.runtime import DeadLetter, DeadReason
 from tests.conftest import SettingsEnv
 from tests.core.ads.letterbox import payout, prepare, state_of
-from tests.mailbox import Mailbox, mailbox
+from tests.mailbox import Mailbox
 from worker.ads.mail import send_mail
 from worker.failures import Busy
 from worker.shared import give_up
@@ -29,17 +28,10 @@ from worker.shared import give_up
 CONFIRM = "payout_confirm"
 
 
-@pytest.fixture(scope="module")
-def _box() -> Iterator[Mailbox]:
-    with mailbox() as running:
-        yield running
-
-
 @pytest.fixture
-def box(_box: Mailbox, database: Any, settings_env: SettingsEnv) -> Mailbox:
-    _box.reset()
-    prepare(settings_env, _box.url)
-    return _box
+def box(box: Mailbox, database: Any, settings_env: SettingsEnv) -> Mailbox:
+    prepare(settings_env, box.url)
+    return box
 
 
 def arguments(public_id: UUID) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A chat, the desk where messages are run by hand, and a mailbox."""
+"""A chat, and the desk where messages are run by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dramatiq.brokers.stub import StubBroker
 
 from tests.conftest import SettingsEnv
 from tests.core.chatroom import Room, open_room
-from tests.mailbox import Mailbox, mailbox
 from tests.worker.domains.desk import Desk
 
 
@@ -23,15 +22,3 @@ def room(database: Any, settings_env: SettingsEnv) -> Iterator[Room]:
 @pytest.fixture
 def desk(room: Room, stub_broker: StubBroker) -> Desk:
     return Desk(stub_broker, room.clock)
-
-
-@pytest.fixture(scope="session")
-def _mailbox() -> Iterator[Mailbox]:
-    with mailbox() as running:
-        yield running
-
-
-@pytest.fixture
-def box(_mailbox: Mailbox) -> Mailbox:
-    _mailbox.reset()
-    return _mailbox
