@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from cli import doctor
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
@@ -14,12 +12,6 @@ from tests.conftest import SettingsEnv
 def findings(**options: Any) -> dict[str, tuple[str, str]]:
     found = doctor.examine(**options)
     return {item.area: (item.state, item.what) for item in found if item.area in ("voluum", "affise")}
-
-
-@pytest.fixture
-def sandbox() -> Any:
-    with Sandbox() as running:
-        yield running
 
 
 def test_both_answer_in_the_sandbox(sqlite_database: Any, settings_env: SettingsEnv, sandbox: Sandbox) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,6 @@ from tests.core.domains.yard import answer, pipeline, read, roles
 
 A, B, LISTED = "a.sandbox.test", "b.sandbox.test", "malware.sandbox.test"
 CHECK = ("domains", "check")
-
-
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 @pytest.fixture

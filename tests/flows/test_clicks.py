@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -27,18 +27,6 @@ from worker.ads.clicks import clean_ip_blacklist, finish_pending_clicks, process
 
 LATER = timedelta(minutes=3)
 Make = Callable[..., AdLoad]
-
-
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(_sandbox: Sandbox) -> Sandbox:
-    _sandbox.reset()
-    return _sandbox
 
 
 @pytest.fixture(params=["http", "xmlrpc"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,6 @@ from sandbox.server import Sandbox
 
 ADDRESSES = ("192.0.2.10", "2001:db8::10")
 OK = Answer(Status.OK, ADDRESSES)
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 def voices(sandbox: Sandbox) -> tuple[Upstream, ...]:

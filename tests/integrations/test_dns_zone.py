@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,12 +13,6 @@ from integrations.routes import Routes
 from sandbox.server import Sandbox
 
 OK = Answer(Status.OK, ("192.0.2.10", "2001:db8::10"))
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 def own(sandbox: Sandbox, name: str, voices: tuple[Upstream, ...] | None = None) -> Answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,12 +16,6 @@ QUESTION = Question(
     "01936f2a-7c00-7000-8000-000000000001", "go.sandbox.test", ("https://go.sandbox.test/",), "bm9uY2U",
     datetime(2026, 11, 20, 12, 55, tzinfo=UTC), "https://ops.example/callbacks/domain-safety/1",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 @pytest.fixture

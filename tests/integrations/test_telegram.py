@@ -44,12 +44,6 @@ def form(request: bytes) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(request.partition(b"\r\n\r\n")[2].decode()).items()}
 
 
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 def test_a_message_travels_in_the_body_and_not_in_the_address() -> None:
     with peer(answer(200, OK)) as server:
         sent = bot_of(server.url).send(Draft(CHAT, "я" * 4096, 42, True, 5, [[Button("Ack", "a:1")]]))

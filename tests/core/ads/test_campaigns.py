@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,21 +22,9 @@ from sandbox.server import Sandbox
 from tests.core.ads.stage import SECOND, Answering, Stage, build
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(_sandbox: Sandbox) -> Sandbox:
-    _sandbox.reset()
-    return _sandbox
-
-
 @pytest.fixture
 def adload(sandbox: Sandbox) -> HttpAdLoad:
-    return HttpAdLoad(sandbox.adload_url, "USD", seconds=0.5, batch_seconds=0.5)
+    return HttpAdLoad(sandbox.adload_url, "USD", seconds=10, batch_seconds=10)
 
 
 @pytest.fixture

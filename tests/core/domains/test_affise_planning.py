@@ -24,12 +24,6 @@ from worker.domains.steps import claimed
 LIST = {"path": "/3.0/offers"}
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
 def tenant(
     _sandbox: Sandbox, sqlite_database: Any, stub_broker: StubBroker, settings_env: SettingsEnv,

@@ -24,12 +24,6 @@ from worker.domains import affise_acts, steps
 BACK = "https://back.example.test/"
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
 def tenant(
     _sandbox: Sandbox,

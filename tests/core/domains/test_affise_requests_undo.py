@@ -28,12 +28,6 @@ FIELDS = ("url", "trafficback_url")
 MATCH = {"method": "POST", "path": f"/3.0/admin/offer/{FIRST}"}
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
 def tenant(
     _sandbox: Sandbox,

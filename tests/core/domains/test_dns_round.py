@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
@@ -16,12 +15,6 @@ from tests.conftest import SettingsEnv
 GO = "go.example.test"
 ABSENT = "f00d.invalid"
 CANARIES = ("canary-ok.sandbox.test", "canary-two.sandbox.test")
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 @pytest.fixture

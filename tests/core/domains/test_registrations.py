@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,18 +14,6 @@ from core.domains import registrations
 from integrations.rdap import RegistrationState
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
-
-
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(_sandbox: Sandbox) -> Sandbox:
-    _sandbox.reset()
-    return _sandbox
 
 
 def asked(sandbox: Sandbox) -> list[str]:

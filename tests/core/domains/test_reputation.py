@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,12 +17,6 @@ from tests.conftest import SettingsEnv
 
 SAFE, UNSAFE, UNKNOWN = State.SAFE, State.UNSAFE, State.UNKNOWN
 SERVICES = {"sandbox": "gsb", "webrisk": "webrisk"}
-
-
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 @pytest.fixture

@@ -31,12 +31,6 @@ HOUR = timedelta(hours=1)
 QUESTIONS = "/v1/domain-safety-requests"
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
     with time_machine.travel(NOON, tick=False) as traveller:

@@ -27,12 +27,6 @@ DOMAIN = "go.sandbox.test"
 
 
 @pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def key() -> RSAPrivateKey:
     return generate_private_key(public_exponent=65537, key_size=2048)
 

@@ -23,12 +23,6 @@ CANARIES = ("canary-ok.sandbox.test", "canary-two.sandbox.test")
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
 def sandbox(_sandbox: Sandbox, database: Any, settings_env: SettingsEnv) -> Sandbox:
     _sandbox.reset()

@@ -21,17 +21,11 @@ from tests.worker.domains.campaigns import A, B, Stage, items, seen, staged
 ALL = ("one", "two", "three")
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
 def stage(
-    running: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    _sandbox: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Stage]:
-    with staged(running, settings_env, monkeypatch, tmp_path) as found:
+    with staged(_sandbox, settings_env, monkeypatch, tmp_path) as found:
         yield found
 
 

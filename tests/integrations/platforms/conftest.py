@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,17 +12,11 @@ from sandbox.server import Sandbox
 from tests.integrations.platforms.made import CAMPAIGN, OLD, affise_at, voluum_at
 
 
-@pytest.fixture(scope="session")
-def _platforms() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
-def sandbox(_platforms: Sandbox) -> Sandbox:
-    _platforms.reset()
-    _platforms.edit("voluum", "settings", per_second=100_000)
-    return _platforms
+def sandbox(_sandbox: Sandbox) -> Sandbox:
+    _sandbox.reset()
+    _sandbox.edit("voluum", "settings", per_second=100_000)
+    return _sandbox
 
 
 @pytest.fixture

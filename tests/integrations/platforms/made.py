@@ -5,11 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from integrations.affise import Affise
+from integrations.errors import Conflict, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.voluum import Voluum
 from sandbox.server import Sandbox
 
 ACCESS_ID, ACCESS_KEY, API_KEY = "canary-access-id", "canary-access-key", "canary-api-key"
 CAMPAIGN, OLD, NEW = "0c9a", "c4.sandbox.test", "c5.sandbox.test"
+# what a status of an answer means to whoever reads, and to whoever writes
+MEANINGS = [
+    (400, Rejected, Rejected),
+    (404, Rejected, Rejected),
+    (409, Conflict, Conflict),
+    (302, Rejected, Rejected),
+    (429, RateLimited, RateLimited),
+    (500, Unavailable, OutcomeUnknown),
+    (502, Unavailable, OutcomeUnknown),
+    (503, Unavailable, OutcomeUnknown),
+    (504, Unavailable, OutcomeUnknown),
+    (408, Unavailable, OutcomeUnknown),
+]
 PATIENT: dict[str, Any] = {"timeout": (5.0, 20.0), "deadline": 20.0}
 
 

@@ -8,17 +8,15 @@ import pytest
 
 from integrations.affise import Affise
 from integrations.errors import (
-    Conflict,
     Malformed,
     OutcomeUnknown,
     OutsideError,
-    RateLimited,
     Rejected,
     Unauthorized,
     Unavailable,
 )
 from sandbox.server import Sandbox
-from tests.integrations.platforms.made import API_KEY, affise_at, offers
+from tests.integrations.platforms.made import API_KEY, MEANINGS, affise_at, offers
 
 URL = "https://new.sandbox.test/?c={clickid}"
 WRITES, READS = {"method": "POST"}, {"method": "GET"}
@@ -30,20 +28,7 @@ def edit(affise: Affise) -> None:
 
 @pytest.mark.parametrize(
     ("status", "reading", "writing"),
-    [
-        (400, Rejected, Rejected),
-        (401, Unauthorized, Unauthorized),
-        (403, Unauthorized, Unauthorized),
-        (404, Rejected, Rejected),
-        (409, Conflict, Conflict),
-        (302, Rejected, Rejected),
-        (429, RateLimited, RateLimited),
-        (500, Unavailable, OutcomeUnknown),
-        (502, Unavailable, OutcomeUnknown),
-        (503, Unavailable, OutcomeUnknown),
-        (504, Unavailable, OutcomeUnknown),
-        (408, Unavailable, OutcomeUnknown),
-    ],
+    [*MEANINGS, (401, Unauthorized, Unauthorized), (403, Unauthorized, Unauthorized)],
 )
 def test_a_status_means_what_the_table_says(
     sandbox: Sandbox, affise: Affise, status: int, reading: type, writing: type

@@ -6,10 +6,20 @@ from typing import Any
 
 import pytest
 
-from integrations.errors import Conflict, Malformed, OutcomeUnknown, OutsideError, RateLimited, Rejected, Unavailable
+from integrations.errors import Malformed, OutcomeUnknown, OutsideError, RateLimited, Rejected, Unavailable
 from integrations.voluum import Voluum
 from sandbox.server import Sandbox
-from tests.integrations.platforms.made import ACCESS_ID, ACCESS_KEY, NEW, OLD, campaigns, effects, put, voluum_at
+from tests.integrations.platforms.made import (
+    ACCESS_ID,
+    ACCESS_KEY,
+    MEANINGS,
+    NEW,
+    OLD,
+    campaigns,
+    effects,
+    put,
+    voluum_at,
+)
 from tests.integrations.platforms.made import CAMPAIGN as ID
 
 LIMIT_TEXT = "NUMBER_OF_REQUEST_FOR_IP_EXCEEDED"
@@ -17,22 +27,7 @@ WRITES = {"method": "PUT", "path": "/campaign/*"}
 READS = {"method": "GET", "path": "/campaign*"}
 
 
-@pytest.mark.parametrize(
-    ("status", "reading", "writing"),
-    [
-        (400, Rejected, Rejected),
-        (403, Rejected, Rejected),
-        (404, Rejected, Rejected),
-        (409, Conflict, Conflict),
-        (302, Rejected, Rejected),
-        (429, RateLimited, RateLimited),
-        (500, Unavailable, OutcomeUnknown),
-        (502, Unavailable, OutcomeUnknown),
-        (503, Unavailable, OutcomeUnknown),
-        (504, Unavailable, OutcomeUnknown),
-        (408, Unavailable, OutcomeUnknown),
-    ],
-)
+@pytest.mark.parametrize(("status", "reading", "writing"), [*MEANINGS, (403, Rejected, Rejected)])
 def test_a_status_means_what_the_table_says(
     sandbox: Sandbox, voluum: Voluum, raw: dict[str, Any], status: int, reading: type, writing: type
 ) -> None:

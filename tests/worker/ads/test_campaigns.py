@@ -33,18 +33,6 @@ NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(_sandbox: Sandbox) -> Sandbox:
-    _sandbox.reset()
-    return _sandbox
-
-
 @pytest.fixture
 def stage(
     database: Any, sandbox: Sandbox, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch
@@ -54,7 +42,7 @@ def stage(
     encoder = dramatiq.get_encoder()
     load_actors()
     more = {"RABBITMQ_URL": NOWHERE} if is_postgres() else {}
-    address = {"ADLOAD_DRIVER": "http", "ADLOAD_URL": sandbox.adload_url, "ADLOAD_TIMEOUT_MS": "500"}
+    address = {"ADLOAD_DRIVER": "http", "ADLOAD_URL": sandbox.adload_url, "ADLOAD_TIMEOUT_MS": "5000"}
     broker = make_broker(settings_env(**address, **more), "worker")
     yield build(offers=2)
     broker.close()

@@ -20,12 +20,6 @@ WRITES, READS = {"method": "POST"}, {"method": "GET", "path": "/3.0/offer/*"}
 ALL = {"path": "*"}
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
 def tenant(
     _sandbox: Sandbox, sqlite_database: Any, stub_broker: StubBroker, settings_env: SettingsEnv,

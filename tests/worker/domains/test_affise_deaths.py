@@ -20,12 +20,6 @@ from worker.domains.affise import apply_affise_switch_item, plan_affise_switch_r
 from worker.domains.steps import claimed
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
 def tenant(
     _sandbox: Sandbox,

@@ -26,12 +26,6 @@ from worker.domains.steps import reopened
 from worker.failures import Busy
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
 def tenant(
     _sandbox: Sandbox,

@@ -34,12 +34,6 @@ MINUTE = timedelta(minutes=1)
 BLOCK, DNS = "block_active_tracking_domain", "check_active_tracking_domains_via_dns"
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
 def sandbox(
     _sandbox: Sandbox, database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch

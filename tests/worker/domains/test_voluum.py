@@ -26,25 +26,19 @@ from worker.domains.voluum import update_voluum_campaigns
 ALL = ("one", "two", "three")
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
 def stage(
-    running: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    _sandbox: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Stage]:
-    with staged(running, settings_env, monkeypatch, tmp_path) as found:
+    with staged(_sandbox, settings_env, monkeypatch, tmp_path) as found:
         yield found
 
 
 @pytest.fixture
 def on_both(
-    running: Sandbox, database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    _sandbox: Sandbox, database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Stage]:
-    with staged(running, settings_env, monkeypatch, tmp_path) as found:
+    with staged(_sandbox, settings_env, monkeypatch, tmp_path) as found:
         yield found
 
 

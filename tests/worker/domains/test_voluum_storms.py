@@ -27,18 +27,12 @@ class Gone(Exception):
     """The process is gone."""
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
 def stage(
-    running: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    _sandbox: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Stage]:
     monkeypatch.setattr("integrations.breaker.FIRST_PAUSE", 0.0)  # it would wait by a clock that the test cannot move
-    with staged(running, settings_env, monkeypatch, tmp_path) as found:
+    with staged(_sandbox, settings_env, monkeypatch, tmp_path) as found:
         yield found
 
 
