@@ -20,7 +20,7 @@ from tests.worker.domains import weather
 from tests.worker.domains.watch import STEPS, Watch, held, hurried, incidents, paced, watching
 
 Begin = Callable[[dict[str, list[str]]], AbstractContextManager[Watch]]
-PARTS = 40 if WHOLE else 1
+PARTS = 100 if WHOLE else 1
 """So many tests share the simulations, because one may not take for ever."""
 MOST_PIPELINES = 20
 
