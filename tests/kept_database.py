@@ -11,8 +11,9 @@ from psycopg2.extras import Json
 
 from bench.environment import Databases, Postgres
 
-# beyond this dead rows cost more than a new copy
+# beyond these a new copy costs less
 LARGEST = 4 << 20
+MOST_TABLES = 40
 _OTHERS = """
 select pg_terminate_backend(pid, 10000) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid()
@@ -38,6 +39,8 @@ select count(*), sum(xmin::text::bigint),
      where d.datname = current_database())
 from changes
 """
+# a table is marked when it gets its first partition, and stays marked
+_UNMARKED = "select oid::regclass::text from pg_class where relkind = 'p' and not relhassubclass"
 _TABLES = f"from pg_class where relkind = 'r' and relnamespace in ({_OURS})"
 _USED = f"select oid::regclass::text {_TABLES} and pg_relation_size(oid) > 0"
 _SIZE = f"select sum(pg_relation_size(oid)) {_TABLES}"
@@ -69,6 +72,9 @@ class KeptDatabase:
         self._databases = Databases(server.url)
         self._free: str | None = None
         with closing(psycopg2.connect(self._databases.url(template))) as connection, connection.cursor() as cursor:
+            _mark(cursor)
+            connection.commit()
+            self._tables = _column(cursor, f"select oid::regclass::text {_TABLES}")
             self._schema = _row(cursor, _SCHEMA)
             self._seeds = _seeds(cursor)
 
@@ -79,7 +85,7 @@ class KeptDatabase:
         return kept or self._server.fresh_database(self._template)
 
     def give_back(self, url: str) -> None:
-        """Empty it and keep it; one whose schema was changed, or that has grown, is dropped."""
+        """Empty it, without new tables, and keep it; one that was changed otherwise, or has grown, is dropped."""
         self._server.revive()
         if self._tidied(url):
             self._free = self._renamed(url)
@@ -90,10 +96,16 @@ class KeptDatabase:
         with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
             connection.autocommit = True
             cursor.execute(_OTHERS)
+            self._drop_new_tables(cursor)
             if _row(cursor, _SCHEMA) != self._schema or _row(cursor, _SIZE)[0] > LARGEST:
                 return False
             cursor.execute(_EMPTY + self._seeds)
         return True
+
+    def _drop_new_tables(self, cursor: Any) -> None:
+        made = _column(cursor, f"select oid::regclass::text {_TABLES}") - self._tables
+        if 0 < len(made) <= MOST_TABLES:
+            cursor.execute(f"drop table {', '.join(made)} cascade")
 
     def _renamed(self, url: str) -> str:
         old = url.rpartition("/")[2]
@@ -102,6 +114,11 @@ class KeptDatabase:
             connection.autocommit = True
             cursor.execute(f"alter database {old} rename to {new}")
         return self._databases.url(new)
+
+
+def _mark(cursor: Any) -> None:
+    for table in _column(cursor, _UNMARKED):
+        cursor.execute(f"create table {table}_first partition of {table} default; drop table {table}_first")
 
 
 def _seeds(cursor: Any) -> str:
@@ -117,6 +134,11 @@ def _seeds(cursor: Any) -> str:
         if last is not None:
             statements.append(f"select setval('{sequence}', {last})")
     return "; ".join(statements)
+
+
+def _column(cursor: Any, query: str) -> set[str]:
+    cursor.execute(query)
+    return {value for (value,) in cursor.fetchall()}
 
 
 def _row(cursor: Any, query: str) -> tuple[Any, ...]:
