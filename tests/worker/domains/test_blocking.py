@@ -188,7 +188,8 @@ def test_an_order_in_words_needs_no_evidence_and_an_alert_is_no_order(duty: Duty
     told = ("DNS_BROKEN", "DNS_MISPOINTED", "DNS_SINKHOLED", "HTTP_DOWN", "LANDING_LISTED", "REGISTRAR_HOLD")
     for reason in (*told, "TLS_INVALID"):
         duty.block(reason=reason)
-    duty.block(evidence=yard.answer(A, Verdict.SUSPECT, at=now() - timedelta(seconds=40)))
+    duty.block(evidence=yard.answer(A, Verdict.SUSPECT))
+    duty.wait(31)
     assert (read().active_domain, duty.sandbox.journal("gsb")) == (A, [])
     duty.block(reason="the partner asked for it")
     last = yard.switches()[-1]
