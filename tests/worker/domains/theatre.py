@@ -20,6 +20,7 @@ from sandbox.server import Sandbox
 from tests.core.domains.machine import hurry
 from worker.actor import ACTORS
 from worker.failures import PERMANENT, Busy
+from worker.retries import backoff
 
 SWEEPS = {
     "check_active_tracking_domains_via_gsb": 150, "check_spare_tracking_domains": 300, "sweep_unfinished_switches": 60,
@@ -126,7 +127,7 @@ class Theatre:
     def _fail(self, task: str, message: dict[str, Any], body: bytes) -> None:
         self._tries[message["message_id"]] += 1
         if self._tries[message["message_id"]] <= ACTORS[task].task.retry.times:
-            self._back(message, body, 10)
+            self._back(message, body, backoff(ACTORS[task].options, self._tries[message["message_id"]] - 1))
         else:
             self.dead[task] += 1
 
