@@ -41,11 +41,6 @@ update pipeline_domain set role = %s, position = %s, role_since = %s, block_reas
     blocked_at = null, clean_count = 0, last_clean_at = null
 where pipeline_id = %s and domain_id = %s and role = %s
 """
-_OUT = """
-update pipeline_domain set role = 'blocked', role_since = %s, block_reason = %s, block_evidence_id = %s,
-    blocked_at = %s, clean_count = 0, last_clean_at = null
-where pipeline_id = %s and domain_id = %s and role = 'backup'
-"""
 _LOST = bulk.Rows("pipeline_id int, domain_id int, reason text, evidence_id int")
 _OUT_TOGETHER = """
 update pipeline_domain set role = 'blocked', role_since = {instant}, block_reason = v.reason,
@@ -116,18 +111,6 @@ def change(line: Line, found: Place, role: Role, at: datetime) -> bool:
     position = line.last_position + 1 if role is Role.BACKUP else found.position
     values = (role.value, position, bind(at), line.pipeline.id, found.domain_id, found.role.value)
     return execute(_BACK, values) == 1
-
-
-def block_spare(
-    pipeline_id: int, domain: str, reason: str, at: datetime, *, evidence_id: int | None = None
-) -> bool:  # fmt: skip
-    """Block a spare without a switch, in the caller's transaction; False if it is no spare there any more."""
-    line = hold_still([pipeline_id]).get(pipeline_id)
-    found = line.place(domain) if line else None
-    if found is None:
-        return False
-    values = (bind(at), reason, evidence_id, bind(at), pipeline_id, found.domain_id)
-    return execute(_OUT, values) == 1
 
 
 def block_spares(rows: Sequence[tuple[int, int, str, int | None]], at: datetime) -> set[int]:

@@ -120,10 +120,10 @@ def test_spares_that_pass_every_gate_go_before_unproven_ones_and_bad_ones_never_
 
 def test_a_spare_that_turns_unsafe_is_blocked_without_a_switch(database: Any) -> None:
     made = pipeline()
+    bad = [(made.id, yard.domain(name).id, "GSB_UNSAFE", None) for name in ("a.example", "b.example")]
     with db.atomic():
-        assert roles.block_spare(made.id, "b.example", "GSB_UNSAFE", now()) is True
-        assert roles.block_spare(made.id, "b.example", "GSB_UNSAFE", now()) is False
-        assert roles.block_spare(made.id, "a.example", "GSB_UNSAFE", now()) is False
+        assert roles.block_spares(bad, now()) == {yard.domain("b.example").id}
+        assert roles.block_spares(bad, now()) == set()
     assert (made.active_domain, made.next_domain, made.blocked_domains) == ("a.example", "c.example", ["b.example"])
     assert len(yard.switches()) == 1
 
