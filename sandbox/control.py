@@ -101,7 +101,7 @@ class Control:
     def _reset(self, request: Request, parts: _Parts) -> Answer:
         """State, rules and clock begin anew; the journal is evidence and has a call of its own."""
         self._faults.clear()
-        self._world.clock.offset = timedelta()
+        self._world.clock.reset()
         self._world.hosts.clear()
         for tenant in self._tenants.values():
             tenant.reset()

@@ -15,6 +15,12 @@ class Clock:
 
     def __init__(self) -> None:
         self.offset = timedelta()
+        self.resets = 0
+
+    def reset(self) -> None:
+        """The real time again; what was dated before counts no more."""
+        self.offset = timedelta()
+        self.resets += 1
 
     def now(self) -> datetime:
         """The imitated instant, aware, UTC."""

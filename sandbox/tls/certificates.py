@@ -35,6 +35,7 @@ class Certificates:
             .sign(self._key, SHA256())
         )
         self._contexts: dict[tuple[str, str, timedelta], ssl.SSLContext] = {}
+        self._resets = clock.resets
 
     @property
     def authority_pem(self) -> str:
@@ -43,6 +44,9 @@ class Certificates:
 
     def context(self, host: str, kind: str) -> ssl.SSLContext:
         """What a server shows for a host; `kind` is one of VALID_DAYS."""
+        if self._resets != self._clock.resets:
+            self._contexts.clear()
+            self._resets = self._clock.resets
         wanted = (host, kind, self._clock.offset)
         if wanted not in self._contexts:
             self._contexts[wanted] = self._made(host, kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from typing import Any
 from urllib.parse import urlsplit
 
 import dns.flags
@@ -157,7 +158,7 @@ def test_every_answer_can_be_read_by_others(name: str, kind: RdataType) -> None:
         assert query.is_response(answer)
 
 
-def test_a_certificate_is_chosen_by_name_over_any_client(sandbox: Sandbox) -> None:
+def certificate(sandbox: Sandbox) -> dict[str, Any]:
     context = ssl.create_default_context(cadata=sandbox.authority_pem)
     host, _, port = sandbox.tls_address.rpartition(":")
     with (
@@ -166,7 +167,18 @@ def test_a_certificate_is_chosen_by_name_over_any_client(sandbox: Sandbox) -> No
     ):
         shown = secured.getpeercert()
     assert shown is not None
-    assert shown["subjectAltName"] == (("DNS", "go.sandbox.test"),)
+    return shown
+
+
+def test_a_certificate_is_chosen_by_name_over_any_client(sandbox: Sandbox) -> None:
+    assert certificate(sandbox)["subjectAltName"] == (("DNS", "go.sandbox.test"),)
+
+
+def test_a_certificate_stays_until_a_reset_after_which_it_is_dated_anew(sandbox: Sandbox) -> None:
+    first = certificate(sandbox)["serialNumber"]
+    assert certificate(sandbox)["serialNumber"] == first
+    sandbox.reset()
+    assert certificate(sandbox)["serialNumber"] != first
 
 
 def test_plain_text_at_the_tls_door_is_turned_away(sandbox: Sandbox) -> None:
