@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 PASSWORD = "opensesame"
 LARGEST = 100_000
+# it outlives tests and would write into logs of theirs that are closed
+logging.getLogger("mail.log").setLevel(logging.WARNING)
 
 
 @dataclass
