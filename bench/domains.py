@@ -27,9 +27,9 @@ from models.database import connect, disconnect
 from models.pipeline_writes import Settings
 
 NAMES, DENIED, URLS, LISTED = 500, 20, 10_000, 100
-SWITCHES = 30
-EVERY = 5.0
-"""Seconds between two listings: the chat takes 15 messages a minute."""
+SWITCHES = 20
+EVERY = 12.0
+"""Seconds between two listings: the chat takes 15 messages a minute, and Affise about one write a second."""
 _PEER_NAMES, _PEER_URLS, _PEER_THREADS = 100, 200, 32
 _OTHER = tuple(word for name in LANES if name != "clicks" for word in ("--lane", name))
 _TIMES = """
