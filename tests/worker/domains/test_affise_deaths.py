@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import Thread
-from typing import Any
 
 import pytest
-from dramatiq.brokers.stub import StubBroker
 
 from core.domains import affise_planning
 from models import affise_items
 from models.database import disconnect, ensure_connection, fetch
 from models.domain_states import Step
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
-from tests.worker.domains.tenant import A, B, Tenant, opened
+from tests.worker.domains.tenant import A, B, Tenant
 from worker.domains.affise import apply_affise_switch_item, plan_affise_switch_request
 from worker.domains.steps import claimed
-
-
-@pytest.fixture
-def tenant(
-    _sandbox: Sandbox,
-    database: Any,
-    stub_broker: StubBroker,
-    settings_env: SettingsEnv,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Tenant]:
-    with opened(_sandbox, stub_broker, settings_env, monkeypatch) as made:
-        yield made
 
 
 def test_every_message_twice_and_out_of_order_leaves_what_once_leaves(tenant: Tenant) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from dramatiq.brokers.stub import StubBroker
 
 from core.domains import affise_applying
 from core.domains import steps as fence
@@ -15,27 +14,13 @@ from models import affise_items, affise_requests
 from models.affise_requests import AT_WORK
 from models.conflicts import transaction
 from models.domain_states import Step
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.core.domains.yard import steps, switches
 from tests.integrations.platforms.made import offers
-from tests.worker.domains.tenant import FIRST, A, B, C, Tenant, opened
+from tests.worker.domains.tenant import FIRST, A, B, C, Tenant
 from worker.domains.affise import apply_affise_switch_item, plan_affise_switch_request
 from worker.domains.affise_news import follow
 from worker.domains.steps import reopened
 from worker.failures import Busy
-
-
-@pytest.fixture
-def tenant(
-    _sandbox: Sandbox,
-    database: Any,
-    stub_broker: StubBroker,
-    settings_env: SettingsEnv,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Tenant]:
-    with opened(_sandbox, stub_broker, settings_env, monkeypatch) as made:
-        yield made
 
 
 class Slow:
@@ -53,6 +38,15 @@ class Slow:
         before_write()
         self._meanwhile()
         self._affise.edit_offer(offer_id, changes)
+
+
+def planned(tenant: Tenant) -> affise_items.Item:
+    """A switch whose request for one offer is planned; its first item."""
+    tenant.add(1)
+    tenant.pipeline()
+    tenant.switch()
+    tenant.desk.work("plan_affise_switch_request")
+    return affise_items.of(tenant.request().id)[0]
 
 
 def test_a20_a_switch_during_another_leads_every_offer_to_the_last_domain(tenant: Tenant) -> None:
@@ -95,11 +89,7 @@ def test_p7_a_worker_that_meets_a_newer_switch_right_before_its_write_writes_not
 
 
 def test_p7_what_a_frozen_worker_writes_too_late_is_put_right_at_once(tenant: Tenant) -> None:
-    tenant.add(1)
-    tenant.pipeline()
-    tenant.switch()
-    tenant.desk.work("plan_affise_switch_request")
-    item = affise_items.of(tenant.request().id)[0]
+    item = planned(tenant)
     assert tenant.affise is not None
 
     def a_newer_switch_is_done() -> None:
@@ -115,11 +105,7 @@ def test_p7_what_a_frozen_worker_writes_too_late_is_put_right_at_once(tenant: Te
 
 
 def test_p7_what_a_frozen_worker_writes_under_a_newer_request_is_seen_when_that_is_through(tenant: Tenant) -> None:
-    tenant.add(1)
-    tenant.pipeline()
-    tenant.switch()
-    tenant.desk.work("plan_affise_switch_request")
-    item = affise_items.of(tenant.request().id)[0]
+    item = planned(tenant)
     assert tenant.affise is not None
 
     def a_newer_switch_is_under_way() -> None:
@@ -136,11 +122,7 @@ def test_p7_what_a_frozen_worker_writes_under_a_newer_request_is_seen_when_that_
 
 
 def test_a_newer_switch_waits_for_the_write_that_is_under_way(tenant: Tenant) -> None:
-    tenant.add(1)
-    tenant.pipeline()
-    tenant.switch()
-    tenant.desk.work("plan_affise_switch_request")
-    item = affise_items.of(tenant.request().id)[0]
+    item = planned(tenant)
     assert tenant.affise is not None
 
     def a_newer_switch_begins() -> None:
@@ -178,11 +160,7 @@ def test_a_newer_switch_without_offers_to_follow_leaves_nothing_to_try(tenant: T
 
 
 def test_a_frozen_worker_whose_step_was_taken_by_another_changes_nothing_of_the_books(tenant: Tenant) -> None:
-    tenant.add(1)
-    tenant.pipeline()
-    tenant.switch()
-    tenant.desk.work("plan_affise_switch_request")
-    item = affise_items.of(tenant.request().id)[0]
+    item = planned(tenant)
     assert tenant.affise is not None
 
     def another_worker_does_it_all() -> None:

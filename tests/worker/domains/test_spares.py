@@ -28,18 +28,6 @@ A, B, C = (f"{name}.sandbox.test" for name in "abc")
 Shift = Callable[[timedelta], None]
 
 
-@pytest.fixture(scope="module")
-def _sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(_sandbox: Sandbox) -> Sandbox:
-    _sandbox.reset()
-    return _sandbox
-
-
 @pytest.fixture
 def shift(
     database: Any, sandbox: Sandbox, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
