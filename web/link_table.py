@@ -46,7 +46,7 @@ class LinkTable:
     """The whole table in two dictionaries, replaced when `link_version` changes; one thread speaks to the database."""
 
     def __init__(self) -> None:
-        self.loaded = False
+        self.loaded = False  # once true, the table also answers for rows that it does not hold
         self._offers: dict[int, Offer] = {}
         self._informers: dict[int, InformerFacts] = {}
         self._absent_until: dict[Key, float] = {}
@@ -103,13 +103,15 @@ class LinkTable:
         polled_at = float("-inf")
         while not self._thread.stopping:
             if monotonic() - polled_at >= POLL_SECONDS:
-                self._attempt(self._refresh)
+                if self._attempt(self._refresh):
+                    self.loaded = True
                 polled_at = monotonic()
             self._answer_all()
             self._thread.sleep(max(0.0, polled_at + POLL_SECONDS - monotonic()))
         disconnect()
 
-    def _attempt(self, work: Callable[[], None]) -> None:
+    def _attempt(self, work: Callable[[], None]) -> bool:
+        """Do the work; False if the database is down, which every later visitor then knows."""
         try:
             ensure_connection()
             work()
@@ -118,8 +120,9 @@ class LinkTable:
                 log.warning("link_table_not_refreshed", error=type(error).__name__)
             self._reachable = False
             drop_connection()
-        else:
-            self._reachable = True
+            return False
+        self._reachable = True
+        return True
 
     def _refresh(self) -> None:
         version = link_version.current()
@@ -129,7 +132,7 @@ class LinkTable:
         self._offers = {row.offer_id: _offer(row) for row in offers}
         self._informers = {row.informer_id: _informer(row) for row in informers}
         self._absent_until = {}
-        self._version, self.loaded = version, True
+        self._version = version
         # a table of a million offers would otherwise be walked by the garbage collector again and again
         gc.freeze()
         log.info("link_table_loaded", version=version, offers=len(offers), informers=len(informers))
