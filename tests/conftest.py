@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from dramatiq.brokers.stub import StubBroker
+from hypothesis import HealthCheck
 from hypothesis import settings as search
 
 from models import database as connections
@@ -30,9 +31,10 @@ SERVER_MARKS = {
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 
 # a change must not be refused for what chance found elsewhere: the gate looks at the same examples each time, the
-# proof at new ones
-search.register_profile("gate", derandomize=True, deadline=None)
-search.register_profile("proof", print_blob=True, deadline=None)
+# proof at new ones; neither asks for a fast machine
+PATIENT: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+search.register_profile("gate", derandomize=True, **PATIENT)
+search.register_profile("proof", print_blob=True, **PATIENT)
 search.load_profile("proof" if os.environ.get("PROOF") else "gate")
 
 

@@ -40,7 +40,9 @@ def callbacks(sqlite_database: Any, stub_broker: StubBroker, settings_env: Setti
     return TestClient(make_app(settings_env(SAFETY_CALLBACK_SECRETS=SECRETS)))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(field=FIELDS, value=JSON, more=some.dictionaries(some.text(max_size=8), JSON, max_size=3), header=some.text())
 def test_an_answer_with_a_field_of_chance_never_fails_us_and_blocks_nothing(
     callbacks: TestClient, asked: Request, stub_broker: StubBroker, field: str, value: Any, more: Any, header: str
@@ -54,7 +56,9 @@ def test_an_answer_with_a_field_of_chance_never_fails_us_and_blocks_nothing(
     assert blocks(stub_broker) == []
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(body=some.binary(max_size=300) | JSON.map(_encoded))
 def test_bytes_of_chance_that_are_signed_never_fail_us_and_block_nothing(
     callbacks: TestClient, asked: Request, stub_broker: StubBroker, body: bytes

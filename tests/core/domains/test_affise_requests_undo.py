@@ -123,7 +123,11 @@ EDITS = st.lists(
 
 
 @given(edits=EDITS)
-@settings(max_examples=examples(100, 8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(100, 8),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @pytest.mark.search
 def test_p9_a_rollback_restores_every_field_that_nobody_else_touched(
     tenant: Tenant, edits: list[tuple[int, str, str]]

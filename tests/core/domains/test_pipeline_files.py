@@ -216,7 +216,9 @@ NAMES = st.text(st.characters(categories=["L", "N", "P", "S"], include_character
 REASONS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=30)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_whatever_pipelines_are_they_survive_an_export_and_an_import(database: Any, data: st.DataObject) -> None:
     empty()
