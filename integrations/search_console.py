@@ -92,13 +92,7 @@ class SearchConsole:
         return f"search-console: {sum(self.sites().values())} properties"
 
     def _ask(self, method: str, path: str, *, json: Any = None) -> Any:
-        """One call, and once more with a fresh token when this one was refused; then Unauthorized stands."""
-        token = self._grant.token()
-        try:
-            return self._call(method, path, token, json)
-        except Unauthorized:
-            self._grant.forget(token)
-        return self._call(method, path, self._grant.token(), json)
+        return self._grant.ask(lambda token: self._call(method, path, token, json))
 
     def _call(self, method: str, path: str, token: str, json: Any) -> Any:
         self.client.secrets = (*self.client.secrets[-1:], token)

@@ -120,13 +120,7 @@ class Voluum:
         return isinstance(answer, dict) and answer.get("alive") is True
 
     def _ask(self, client: Client, method: str, path: str, **options: Any) -> Reply:
-        """One call, and once more with a fresh session when this one was refused; then Unauthorized stands."""
-        token = self._session.token()
-        try:
-            return self._call(client, method, path, token, **options)
-        except Unauthorized:
-            self._session.forget(token)
-        return self._call(client, method, path, self._session.token(), **options)
+        return self._session.ask(lambda token: self._call(client, method, path, token, **options))
 
     def _call(
         self,
