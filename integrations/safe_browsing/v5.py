@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from config import clock
 from integrations.errors import OutsideError, Unauthorized
-from integrations.http import Client, Effect
+from integrations.http import Effect
 from integrations.safe_browsing import checking, replies
+from integrations.safe_browsing.google import Google
 from integrations.safe_browsing.pool import each
-from integrations.safe_browsing.port import LONGEST_SAFE, Cache, Entry, NoCache, Verdict, expiry
+from integrations.safe_browsing.port import LONGEST_SAFE, Entry, Verdict, expiry
 from integrations.safe_browsing.urls import PREFIX_BYTES, expressions, full_hash
 from integrations.safe_browsing.wire import Found
 
 BASE_URL = "https://safebrowsing.googleapis.com/v5"
-TIMEOUT = (3.0, 5.0)
-DEADLINE = 8.0
 THREADS = 4
 MOST_PREFIXES = 400
 LONGEST_QUERY = 7_900
@@ -26,37 +25,14 @@ PREFIX_DIGITS = 2 * PREFIX_BYTES
 
 
 @dataclass(slots=True)
-class SafeBrowsing:
-    """`provider` is the name on verdicts and cached answers; `seconds` is how long one check goes on asking."""
+class SafeBrowsing(Google):
+    """The look-up that is free as long as nobody earns by it."""
 
-    key: str = field(default="", repr=False)
     url: str = BASE_URL
     provider: str = "safebrowsing-v5"
-    cache: Cache = field(default_factory=NoCache)
-    ca_bundle: str | None = None
-    seconds: float = 40.0
-    clock: Callable[[], float] = clock.monotonic
-    client: Client = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.client = Client(
-            "safe_browsing",
-            self.url,
-            timeout=TIMEOUT,
-            deadline=DEADLINE,
-            headers={"Accept": replies.PROTOBUF} | ({"X-Goog-Api-Key": self.key} if self.key else {}),
-            secrets=(self.key,) if self.key else (),
-            ca_bundle=self.ca_bundle,
-            clock=self.clock,
-        )
-
-    def check(self, urls: Collection[str], *, fresh: Collection[str] = ()) -> dict[str, Verdict]:
-        """A verdict for each address; see the port."""
-        return self._check(urls, fresh, self.seconds)
-
-    def check_live(self, urls: Collection[str], *, seconds: float | None = None) -> dict[str, Verdict]:
-        """The same without the cache, in at most so many seconds."""
-        return self._check((), urls, self.seconds if seconds is None else seconds)
+        self.client = self._client("safe_browsing", {"Accept": replies.PROTOBUF})
 
     def search_hashes(self, prefixes: Sequence[str], *, deadline: float | None = None) -> list[Entry]:
         """What is listed under each prefix of 8 hex digits; raises an outcome of `integrations.errors`."""

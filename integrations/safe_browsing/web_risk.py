@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from urllib.parse import urlencode
 
 from config import clock
 from integrations.errors import OutsideError, RateLimited, Unauthorized
-from integrations.http import Client, Effect
+from integrations.http import Effect
 from integrations.safe_browsing import checking, replies
+from integrations.safe_browsing.google import Google
 from integrations.safe_browsing.pool import each
-from integrations.safe_browsing.port import Cache, Entry, NoCache, Verdict, expiry
+from integrations.safe_browsing.port import Entry, Verdict, expiry
 from integrations.safe_browsing.urls import canonical
 
 BASE_URL = "https://webrisk.googleapis.com/v1"
-TIMEOUT = (3.0, 5.0)
-DEADLINE = 8.0
 THREADS = 8
 RATE = 50.0
 ASKED = ("MALWARE", "SOCIAL_ENGINEERING", "UNWANTED_SOFTWARE")
@@ -29,40 +28,15 @@ MICRO_DOLLARS_EACH = 500
 
 
 @dataclass(slots=True)
-class WebRisk:
-    """`seconds` is how long one check goes on asking; what is left then is unknown."""
+class WebRisk(Google):
+    """The look-up that is paid for by the request; `sleep` waits for our own limit."""
 
-    key: str = field(default="", repr=False)
     url: str = BASE_URL
     provider: str = "webrisk"
-    cache: Cache = field(default_factory=NoCache)
-    ca_bundle: str | None = None
-    seconds: float = 40.0
-    clock: Callable[[], float] = clock.monotonic
     sleep: Callable[[float], None] = time.sleep
-    client: Client = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.client = Client(
-            "webrisk",
-            self.url,
-            timeout=TIMEOUT,
-            deadline=DEADLINE,
-            headers={"X-Goog-Api-Key": self.key} if self.key else {},
-            secrets=(self.key,) if self.key else (),
-            ca_bundle=self.ca_bundle,
-            rate=RATE,
-            burst=int(RATE),
-            clock=self.clock,
-        )
-
-    def check(self, urls: Collection[str], *, fresh: Collection[str] = ()) -> dict[str, Verdict]:
-        """A verdict for each address; see the port."""
-        return self._check(urls, fresh, self.seconds)
-
-    def check_live(self, urls: Collection[str], *, seconds: float | None = None) -> dict[str, Verdict]:
-        """The same without the cache, in at most so many seconds."""
-        return self._check((), urls, self.seconds if seconds is None else seconds)
+        self.client = self._client("webrisk", {}, rate=RATE, burst=int(RATE))
 
     def search_uri(self, uri: str, *, deadline: float | None = None) -> Entry:
         """What is listed about one canonical address; raises an outcome of `integrations.errors`.
