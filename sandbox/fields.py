@@ -11,6 +11,7 @@ import msgspec
 _AT = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _NAMED = re.compile(r"(?:required|unknown) field `(?P<name>[^`]+)`")
 _Shape = TypeVar("_Shape", bound=msgspec.Struct | list[Any])
+_Settings = TypeVar("_Settings", bound=msgspec.Struct)
 
 
 class BadField(ValueError):
@@ -39,6 +40,11 @@ def convert(changes: object, shape: type[_Shape]) -> _Shape:
     except msgspec.ValidationError as wrong:
         raise _bad_field(wrong, below="set") from None
     return converted
+
+
+def changed(settings: _Settings, changes: Mapping[str, Any]) -> _Settings:
+    """The settings with the `set` of an edit laid over them; raises BadField."""
+    return convert(msgspec.to_builtins(settings) | changes, type(settings))
 
 
 def whole_number(parameters: Mapping[str, str], name: str, default: int) -> int:

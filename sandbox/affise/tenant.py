@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from sandbox.affise.offers import DOMAINS, Offers, domain
-from sandbox.fields import BadField, convert
+from sandbox.fields import BadField, changed
 from sandbox.strangers import Strangers
 from sandbox.tenant import UnknownObject
 from sandbox.wire import Answer, Request, json_answer
@@ -57,7 +57,7 @@ class Affise:
     def edit(self, object_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         """`settings`, or an offer, made if it is new."""
         if object_id == "settings":
-            self.settings = convert(msgspec.to_builtins(self.settings) | changes, Settings)
+            self.settings = changed(self.settings, changes)
             return msgspec.to_builtins(self.settings)  # type: ignore[no-any-return]
         if not object_id.isdecimal():
             raise BadField("id", "an edit needs the number of an offer, or `settings`")

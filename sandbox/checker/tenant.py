@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from config.sandbox import CHECKER_KID, CHECKER_SECRET
 from sandbox.calls import Call
-from sandbox.fields import BadField, convert, read
+from sandbox.fields import BadField, changed, read
 from sandbox.reputation.listings import Listings
 from sandbox.tenant import UnknownObject
 from sandbox.wire import Answer, Request, json_answer
@@ -73,7 +73,7 @@ class Checker:
 
     def edit(self, object_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         """`settings`, or a question: it is answered once more, as the changes say."""
-        settings = convert(msgspec.to_builtins(self.settings) | changes, Settings)
+        settings = changed(self.settings, changes)
         if object_id == "settings":
             self.settings = settings
         elif object_id in self._questions:

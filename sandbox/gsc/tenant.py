@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 from msgspec import Meta
 
-from sandbox.fields import BadField, convert, read
+from sandbox.fields import BadField, changed, read
 from sandbox.gsc.grants import Refused, check
 from sandbox.tenant import UnknownObject
 from sandbox.wire import Answer, Request, json_answer
@@ -64,7 +64,7 @@ class SearchConsole:
             return {}
         if object_id != "settings":
             raise UnknownObject(f"gsc has no object {object_id}")
-        self.settings = convert(msgspec.to_builtins(self.settings) | changes, Settings)
+        self.settings = changed(self.settings, changes)
         return msgspec.to_builtins(self.settings)  # type: ignore[no-any-return]
 
     def state(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox.fields import convert, whole_number
+from sandbox.fields import changed, whole_number
 from sandbox.tenant import UnknownObject
 from sandbox.wire import Answer, Request, json_answer
 from sandbox.world import World
@@ -59,7 +59,7 @@ class Mail:
     def edit(self, object_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         if object_id != "settings":
             raise UnknownObject(f"mail has no {object_id}; edit settings")
-        self.settings = convert(msgspec.to_builtins(self.settings) | changes, Settings)
+        self.settings = changed(self.settings, changes)
         return self.state()["settings"]  # type: ignore[no-any-return]
 
     def state(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from sandbox.fields import convert
+from sandbox.fields import changed
 from sandbox.reputation.messages import PROTOBUF, status_protobuf
 from sandbox.tenant import UnknownObject
 from sandbox.wire import Answer, Request, json_answer
@@ -64,7 +64,7 @@ class Door:
     def edit(self, object_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         if object_id != "settings":
             raise UnknownObject(f"{self.name} has no {object_id}; edit settings")
-        self.settings = convert(msgspec.to_builtins(self.settings) | changes, Settings)
+        self.settings = changed(self.settings, changes)
         return self.state()["settings"]  # type: ignore[no-any-return]
 
     def state(self) -> dict[str, Any]:

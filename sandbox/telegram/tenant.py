@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from sandbox.fields import convert
+from sandbox.fields import changed
 from sandbox.telegram import page, wire
-from sandbox.telegram.chat import Chat, Message, Rules
+from sandbox.telegram.chat import Chat, Message
 from sandbox.telegram.wire import Refusal
 from sandbox.tenant import UnknownObject
 from sandbox.wire import Answer, Request, json_answer
@@ -65,13 +65,13 @@ class Telegram:
 
     def edit(self, object_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         if object_id == "settings":
-            self._settings = convert(msgspec.to_builtins(self._settings) | changes, Settings)
+            self._settings = changed(self._settings, changes)
         elif object_id == "update":
             self._last_update += 1
             self._pending.append({"update_id": self._last_update, **changes})
         elif object_id.lstrip("-").isdecimal():
             chat = self._chat(int(object_id))
-            chat.rules = convert(msgspec.to_builtins(chat.rules) | changes, Rules)
+            chat.rules = changed(chat.rules, changes)
         else:
             raise UnknownObject(f"telegram has no {object_id}; edit settings, update or the id of a chat")
         return self.state()

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 from msgspec import Meta
 
-from sandbox.fields import convert
+from sandbox.fields import changed
 from sandbox.strangers import Strangers
 from sandbox.tenant import UnknownObject
 from sandbox.voluum.campaigns import DOMAINS, Campaigns, domain
@@ -64,7 +64,7 @@ class Voluum:
     def edit(self, object_id: str, changes: dict[str, Any]) -> dict[str, Any]:
         """`settings`, `token` (forgotten, whatever the changes), or a campaign, made if it is new."""
         if object_id == "settings":
-            self.settings = convert(msgspec.to_builtins(self.settings) | changes, Settings)
+            self.settings = changed(self.settings, changes)
             return msgspec.to_builtins(self.settings)  # type: ignore[no-any-return]
         if object_id == "token":
             self._tokens.clear()
