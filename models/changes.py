@@ -30,18 +30,11 @@ class Planned:
     updated_at: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item(Planned):
     """A change as it stands; `whole` is the object as it was before our last write, or when it was planned."""
 
     id: int
-    object_type: str
-    object_id: str
-    field: str
-    before: str
-    after: str
-    whole: dict[str, Any]
-    updated_at: str | None
     state: ChangeState
     attempts: int
     last_error: str | None
@@ -139,5 +132,6 @@ def _item(row: Sequence[Any]) -> Item:
     number, kind, object_id, name, before, after, whole, updated, state, attempts, error = row
     read = orjson.loads(whole) if isinstance(whole, (str, bytes)) else whole
     return Item(
-        int(number), kind, object_id, name, before, after, read or {}, updated, ChangeState(state), int(attempts), error
-    )
+        id=int(number), object_type=kind, object_id=object_id, field=name, before=before, after=after,
+        whole=read or {}, updated_at=updated, state=ChangeState(state), attempts=int(attempts), last_error=error,
+    )  # fmt: skip
