@@ -28,7 +28,7 @@ from worker.outbox import Relay
 QUEUE = "jobs"
 
 
-def eventually(condition: Callable[[], object], seconds: float = 20.0, what: str = "the condition") -> Any:
+def eventually(condition: Callable[[], object], seconds: float = 60.0, what: str = "the condition") -> Any:
     """The first true value of the condition."""
     deadline = monotonic() + seconds
     while not (value := condition()):
@@ -59,6 +59,9 @@ class Stage:
         worker = Worker(self.broker, queues=set(queues), worker_threads=threads, worker_timeout=100)
         worker.start()
         self._workers.append(worker)
+        # a thread that is told to end before it has begun does not hear it
+        started: list[Any] = [*worker.workers, *worker.consumers.values()]
+        eventually(lambda: all(thread.running for thread in started))
         return worker
 
     def counts(self, queue: str = QUEUE) -> tuple[int, int, int]:
@@ -74,6 +77,15 @@ class Stage:
         """One round of the relay."""
         Relay(self.broker.publisher, lambda queue: 0).round()
 
+    def relay_until(self, condition: Callable[[], object]) -> None:
+        """Rounds of the relay until the condition is true."""
+
+        def relayed() -> object:
+            self.relay()
+            return condition()
+
+        eventually(relayed)
+
     def drain(self) -> int:
         """One round of the dead-letter drain."""
         return drain(self.broker, [QUEUE])
@@ -82,10 +94,14 @@ class Stage:
         """The dead letters in the database."""
         return list(DeadLetter.select())
 
+    def rest(self) -> None:
+        """End the workers once they have finished what they hold."""
+        while self._workers:
+            self._workers.pop().stop(5000)
+
     def close(self) -> None:
         """Stop everything."""
-        for worker in self._workers:
-            worker.stop(5000)
+        self.rest()
         self.broker.close()
 
 

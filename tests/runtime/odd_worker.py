@@ -1,8 +1,9 @@
-"""A real worker process with tasks that misbehave; run with `python -m tests.runtime.odd_worker`."""
+"""A real worker process with tasks that misbehave; run with `python -m tests.runtime.odd_worker SECONDS`."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from time import sleep
 
@@ -64,7 +65,7 @@ def main() -> int:
     from worker import broker, middleware
     from worker.process import run
 
-    middleware.SHUTDOWN_AFTER = 2.0
+    middleware.SHUTDOWN_AFTER = float(sys.argv[1])
     broker.ACTOR_MODULES = ("worker.shared",)
     return run(get_settings(), queues=["jobs"], threads=2)
 

@@ -18,20 +18,20 @@ MESSAGES = 8
 
 
 def test_l1_messages_that_fail_during_a_memory_alarm_are_not_lost(stage: Stage, server: Rabbit) -> None:
-    stage.patience(confirm=0.3)
     alarmed, started = threading.Event(), threading.Semaphore(0)
 
     def fail() -> None:
         started.release()
-        alarmed.wait(20)
+        alarmed.wait(60)
         raise RuntimeError
 
     task = stage.task(fail, retry=Retry(5, 20, 20))
     sent = {task.send().message_id for _ in range(MESSAGES)}
     stage.work(threads=MESSAGES)
     for _ in range(MESSAGES):
-        assert started.acquire(timeout=20)
+        assert started.acquire(timeout=60)
     alarm(stage, server)
+    stage.patience(confirm=0.3)
     alarmed.set()
 
     eventually(lambda: stage.counts()[0] == 0 and {str(row.message_id) for row in Outbox.select()} == sent)
@@ -40,13 +40,12 @@ def test_l1_messages_that_fail_during_a_memory_alarm_are_not_lost(stage: Stage, 
 def test_l1_without_a_database_either_they_become_dead_letters(
     stage: Stage, server: Rabbit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.patience(confirm=0.2)
     monkeypatch.setattr("worker.retries.ensure_connection", _no_database)
     alarmed, started = threading.Event(), threading.Semaphore(0)
 
     def fail() -> None:
         started.release()
-        alarmed.wait(20)
+        alarmed.wait(60)
         raise RuntimeError
 
     task = stage.task(fail, retry=Retry(5, 20, 20))
@@ -54,8 +53,9 @@ def test_l1_without_a_database_either_they_become_dead_letters(
         task.send()
     stage.work(threads=MESSAGES)
     for _ in range(MESSAGES):
-        assert started.acquire(timeout=20)
+        assert started.acquire(timeout=60)
     alarm(stage, server)
+    stage.patience(confirm=0.2)
     alarmed.set()
 
     eventually(lambda: stage.counts()[2] == MESSAGES)
@@ -71,13 +71,15 @@ def test_l1_the_stock_middleware_acknowledges_and_loses_them(
         @dramatiq.actor(broker=broker, queue_name=QUEUE)
         def fail() -> None:
             started.release()
-            alarmed.wait(20)
+            alarmed.wait(60)
             raise RuntimeError
 
         fail.send()
         with stock_worker(broker):
-            assert started.acquire(timeout=20)
+            assert started.acquire(timeout=60)
             server.set_alarm()
+            # by the time of the answer the node has told its connections
+            eventually(lambda: "memory" in server.evaluate("rabbit_alarm:get_alarms()"))
             alarmed.set()
             eventually(lambda: sum(_unacknowledged(server)) == 0)
             server.set_alarm(False)

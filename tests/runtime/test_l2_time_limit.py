@@ -42,7 +42,7 @@ def test_l2_a_thousand_interrupts_at_random_moments_never_hit_the_code_around_th
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     assert escaped == []
     assert len(fired) >= FIRINGS
 
@@ -72,14 +72,14 @@ def test_l2_a_slow_hook_after_a_run_is_not_interrupted(stage: Stage) -> None:
     worker = stage.work(threads=1)
     task.send()
 
-    assert done.wait(20)
+    assert done.wait(60)
     eventually(lambda: stage.counts() == (0, 0, 0))
     assert worker.workers[0].is_alive()
 
 
 def test_l2_the_stock_limit_kills_the_thread_in_a_slow_hook(rabbitmq_url: str) -> None:
-    limit = TimeLimit(time_limit=500, interval=50)
-    with stock_broker(rabbitmq_url, limit, Retries(), SlowHook(1.5)) as broker:
+    limit = TimeLimit(time_limit=2000, interval=50)
+    with stock_broker(rabbitmq_url, limit, Retries(), SlowHook(30)) as broker:
 
         @dramatiq.actor(broker=broker, queue_name=QUEUE)
         def fail() -> None:

@@ -33,7 +33,7 @@ def test_l3_nothing_is_lost_when_connections_are_cut_under_load(stage: Stage, se
         sleep(0.15)
         server.close_connections()
 
-    eventually(lambda: set(runs) == set(range(MESSAGES)), 30)
+    eventually(lambda: set(runs) == set(range(MESSAGES)))
     eventually(lambda: stage.counts() == (0, 0, 0))
     assert stage.dead() == []
 
@@ -43,7 +43,7 @@ def test_p1_copies_of_an_earlier_connection_are_not_begun(stage: Stage, server: 
 
     def note(number: int) -> None:
         first.set()
-        free.wait(20)
+        free.wait(60)
         runs[number] += 1
 
     task = stage.task(note)
@@ -51,7 +51,7 @@ def test_p1_copies_of_an_earlier_connection_are_not_begun(stage: Stage, server: 
         task.send(number=number)
     worker = stage.work(threads=1)
     worker.queue_prefetch = 20
-    assert first.wait(20)
+    assert first.wait(60)
     before = worker.consumers[QUEUE].consumer
     server.close_connections()
     eventually(lambda: worker.consumers[QUEUE].consumer is not before and worker.work_queue.qsize() > 1)
@@ -79,12 +79,12 @@ def _left_after_a_late_acknowledgement(broker: RabbitmqBroker, kind: type, task:
     broker.declare_queue(QUEUE, ensure=True)
     task.send()
     task.send()
-    gone = kind(broker, QUEUE, 1, 1000)
+    gone = kind(broker, QUEUE, 1, 60_000)
     late = next(gone)
     gone.close()
-    other = kind(broker, QUEUE, 1, 1000)
+    other = kind(broker, QUEUE, 1, 60_000)
     next(other)  # holds the first message now
-    new = kind(broker, QUEUE, 1, 1000)
+    new = kind(broker, QUEUE, 1, 60_000)
     next(new)  # the second message, under the tag that the late one had
     new.ack(late)
     new.close()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import timedelta
 from time import sleep
 from typing import Any
 
 import pytest
+from dramatiq import Middleware
 from dramatiq.errors import ConnectionClosed
 
 from bench.environment import Rabbit
@@ -23,7 +26,6 @@ UNKNOWN = (
 
 
 def test_l5_the_chain_completes_although_the_broker_was_down_between_two_steps(stage: Stage, server: Rabbit) -> None:
-    stage.patience(confirm=0.3)
     done: list[str] = []
 
     def second() -> None:
@@ -31,6 +33,7 @@ def test_l5_the_chain_completes_although_the_broker_was_down_between_two_steps(s
 
     def first() -> None:
         alarm(stage, server)
+        stage.patience(confirm=0.3)
         with db.atomic():
             stage_second.send()
         done.append("first")
@@ -45,21 +48,19 @@ def test_l5_the_chain_completes_although_the_broker_was_down_between_two_steps(s
     server.set_alarm(False)
     eventually(lambda: not stage.broker.publisher.blocked)
     Outbox.update(available_at=Outbox.created_at).execute()
-    stage.relay()
 
-    eventually(lambda: "second" in done)
+    stage.relay_until(lambda: "second" in done)
 
 
-def test_l6_a_message_of_an_unknown_task_is_parked_and_can_be_replayed(stage: Stage, server: Rabbit) -> None:
+def test_l6_a_message_of_an_unknown_task_is_parked_and_can_be_replayed(stage: Stage) -> None:
     stage.broker.declare_queue(QUEUE, ensure=True)
-    server.set_policy(_vhost(stage), "short", r"\\.XQ$", '[{<<"message-ttl">>, 1500}]')
     stage.work()
     stage.broker.publish(QUEUE, UNKNOWN)
     eventually(lambda: stage.counts()[2] == 1)
 
     assert stage.drain() == 1
 
-    sleep(1.6)
+    assert stage.counts() == (0, 0, 0), "nothing is left that could expire"
     (letter,) = stage.dead()
     assert letter.reason == DeadReason.UNKNOWN_ACTOR
     assert bytes(letter.body) == UNKNOWN
@@ -70,21 +71,25 @@ def test_l6_a_message_of_an_unknown_task_is_parked_and_can_be_replayed(stage: St
 
     stage.task(of_tomorrow)
     assert dead_letters.replay(dead_letters.choose(task="of_tomorrow")) == 1
-    stage.relay()
-    eventually(lambda: seen == [1])
+    stage.relay_until(lambda: seen == [1])
 
 
 def test_l6_without_the_drain_it_expires(stage: Stage, server: Rabbit) -> None:
     stage.broker.declare_queue(QUEUE, ensure=True)
     server.set_policy(_vhost(stage), "short", r"\\.XQ$", '[{<<"message-ttl">>, 200}]')
+    refusals = Refusals()
+    stage.broker.add_middleware(refusals)
     stage.work()
     stage.broker.publish(QUEUE, UNKNOWN)
+    assert refusals.seen.wait(60)
+    stage.rest()
 
     eventually(lambda: stage.counts() == (0, 0, 0))
     assert stage.drain() == 0
 
 
-def test_x2_three_attempts_end_in_one_gave_up(stage: Stage) -> None:
+def test_x2_three_attempts_end_in_one_gave_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.follow_ups.HEAD_START", timedelta(seconds=20))
     told: list[shared.DeadMessage] = []
     attempts: list[int] = []
 
@@ -102,9 +107,10 @@ def test_x2_three_attempts_end_in_one_gave_up(stage: Stage) -> None:
     message = task.send(number=7)
 
     eventually(stage.dead)
-    for _ in range(3):
-        stage.relay()
-        sleep(0.2)
+    stage.relay_until(lambda: told)
+    eventually(lambda: Outbox.select().count() == 0)
+    stage.rest()
+    assert (stage.counts(), stage.counts("retry")) == ((0, 0, 0), (0, 0, 0))
     assert attempts == [7, 7, 7]
     assert [(dead.message_id, dead.kwargs, dead.reason) for dead in told] == [
         (message.message_id, {"number": 7}, DeadReason.EXHAUSTED)
@@ -134,25 +140,34 @@ def test_a_replayed_letter_keeps_its_id_and_starts_with_a_clean_sheet(stage: Sta
 
     assert dead_letters.replay([letter.id]) == 1
     assert dead_letters.replay([letter.id]) == 0
-    stage.relay()
 
-    eventually(lambda: len(attempts) == 4)
+    stage.relay_until(lambda: len(attempts) == 4)
     both = eventually(lambda: len(stage.dead()) == 2 and stage.dead())
     assert {str(each.message_id) for each in both} == {message.message_id}
     assert {each.state for each in both} == {DeadState.DEAD, DeadState.REPLAYED}
 
 
 def test_a_publish_to_a_blocked_broker_fails_within_its_deadline(stage: Stage, server: Rabbit) -> None:
-    stage.patience(confirm=0.3)
     task = stage.task(_named("note"))
     task.send()
     alarm(stage, server)
+    stage.patience(confirm=0.3)
 
     started = monotonic()
     with pytest.raises(ConnectionClosed):
         task.send()
 
     assert monotonic() - started < 15
+
+
+class Refusals(Middleware):
+    """Tells of the first message that was refused."""
+
+    def __init__(self) -> None:
+        self.seen = threading.Event()
+
+    def after_nack(self, broker: Any, message: Any) -> None:
+        self.seen.set()
 
 
 def _vhost(stage: Stage) -> str:

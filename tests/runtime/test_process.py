@@ -39,11 +39,10 @@ def journal(tmp_path: Path) -> Journal:
 
 
 @contextmanager
-def odd(stage: Stage) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process on the stage's broker and database."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.runtime.odd_worker"], cwd=ROOT, env=environment() | {"LOG_FORMAT": "json"}
-    )
+def odd(stage: Stage, *, leaves: float = 2) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process on the stage's broker and database; when it must end it leaves its tasks so many seconds."""
+    command = [sys.executable, "-m", "tests.runtime.odd_worker", str(leaves)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment() | {"LOG_FORMAT": "json"})
     try:
         yield process
     finally:
@@ -77,7 +76,7 @@ def test_sigterm_returns_what_has_not_begun_and_ends_although_a_long_task_runs(s
 
 def test_a_short_task_is_finished_before_the_end(stage: Stage, journal: Journal) -> None:
     task(stage, "linger").send(journal=str(journal.path), seconds=1)
-    with odd(stage) as process:
+    with odd(stage, leaves=15) as process:
         eventually(lambda: journal.words() == ["begun"])
         process.send_signal(signal.SIGTERM)
         assert process.wait(25) == 0
@@ -91,7 +90,7 @@ def test_a_message_that_kills_workers_is_set_aside_after_three_crashes(stage: St
     message = crash.send(journal=str(journal.path))
     for _ in range(3):
         with odd(stage) as process:
-            assert process.wait(20) == 9
+            assert process.wait(60) == 9
     jot.send(journal=str(journal.path), word="after")
     with odd(stage):
         eventually(lambda: "after" in journal.words() and stage.dead())
@@ -107,11 +106,11 @@ def test_messages_that_were_only_beside_a_crash_are_forgiven(stage: Stage, journ
     with odd(stage) as process:
         for number in range(5):
             jot.send(journal=str(journal.path), word=f"w{number}")
-        assert process.wait(20) == 9
+        assert process.wait(60) == 9
     with odd(stage) as process:
-        process.wait(20)
+        process.wait(60)
     with odd(stage) as process:
-        process.wait(20)
+        process.wait(60)
     with odd(stage):
         eventually(lambda: {f"w{number}" for number in range(5)} <= set(journal.words()))
         eventually(lambda: Poison.select().count() == 1, what="only the poison is remembered")

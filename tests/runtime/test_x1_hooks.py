@@ -29,7 +29,7 @@ def test_x1_a_hook_that_raises_leaves_the_task_a_checked_connection(stage: Stage
     stage.work(threads=1)
     task.send()
     eventually(lambda: len(pids) == 1)
-    fetch("select pg_terminate_backend(%s)", (pids[0],))
+    assert fetch("select pg_terminate_backend(%s, 60000)", (pids[0],)) == [(True,)]
     task.send()
 
     eventually(lambda: len(pids) == 2)
@@ -37,28 +37,38 @@ def test_x1_a_hook_that_raises_leaves_the_task_a_checked_connection(stage: Stage
 
 
 def test_p2_a_message_held_beyond_the_acknowledgement_timeout_is_delivered_again_and_not_lost(
-    stage: Stage, server: Rabbit
+    stage: Stage, server: Rabbit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.evaluate("[application:set_env(rabbit, K, 1000) || K <- [consumer_timeout, channel_tick_interval]]")
     runs = Counter[str]()
-    second = threading.Event()
+    second, cut, patient = threading.Event(), threading.Event(), threading.Event()
 
     def hold() -> None:
         runs["hold"] += 1
         if runs["hold"] == 1:
-            second.wait(20)
+            second.wait(60)
         second.set()
 
-    task = stage.task(hold)
+    def before_reconnect() -> None:
+        cut.set()
+        patient.wait(60)
+
+    # the second delivery must not be too late as well, only because this machine is slow
+    monkeypatch.setattr("worker.broker.pause_before_reconnect", before_reconnect)
+
+    task = stage.task(hold, seconds=120)
     stage.work(threads=2)
     task.send()
 
     try:
-        assert second.wait(20)
-        eventually(lambda: stage.counts() == (0, 0, 0))
+        assert cut.wait(60)
     finally:
         server.evaluate("application:set_env(rabbit, consumer_timeout, 1800000)")
         server.evaluate("application:set_env(rabbit, channel_tick_interval, 60000)")
+        patient.set()
+    assert second.wait(60)
+    eventually(lambda: stage.counts() == (0, 0, 0))
+    stage.rest()
     assert runs["hold"] == 2
 
 
@@ -82,7 +92,7 @@ def test_p4_a_crash_between_hand_over_and_acknowledgement_makes_a_copy_and_loses
     task = stage.task(note, retry=Retry(1, 0.1, 0.1))
     stage.work()
     task.send_with_options(delay=100)
-    assert handed_over.wait(20)
+    assert handed_over.wait(60)
     server.close_connections()
 
     eventually(lambda: runs["note"] >= 2)
