@@ -65,7 +65,8 @@ class Interrupts:
 
     def _leave(self, ident: int) -> None:
         with self._lock:
-            self._runs.pop(ident, None)
+            if self._runs.pop(ident, None) is not None:
+                return  # nothing was raised; the call below would make CPython 3.11 hang under a tracer or debugger
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), None)  # forget what has not arrived yet
 
     def _watch(self) -> None:
