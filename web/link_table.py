@@ -84,9 +84,12 @@ class LinkTable:
 
     def _ask(self, key: Key) -> bool:
         """Wait for the row to be looked up; False if that is pointless or took too long."""
-        if not self._reachable or self._absent_until.get(key, 0.0) > monotonic():
+        if not self._reachable:
             return False
         with self._lock:
+            # looked at under the lock, or whoever was held up on his way here asks anew for what was just answered
+            if self._absent_until.get(key, 0.0) > monotonic():
+                return False
             question = self._questions.get(key)
             if question is None:
                 if len(self._questions) >= PENDING_MAX:
