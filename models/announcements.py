@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-from models.database import execute, fetch
+from models import bulk
+from models.database import execute, fetch, is_postgres
 from models.fields import bind
 
-_CLAIM = """
-update alert set claimed_until = %s where id = %s and (claimed_until is null or claimed_until <= %s)
+LONGEST_DOUBT = timedelta(hours=1)
+_FREE = """
+select id, asked, heard from alert where id {in:int} and (asked_until is null or asked_until <= {instant}) order by id
 """
+_TICKETS = bulk.Rows("id int, asked int, until instant")
+_ASK = "update alert set asked = v.asked, asked_until = v.until from {rows} where alert.id = v.id"
+_WAIT = "update alert set asked_until = %s where id = %s and asked = %s"
+# whoever tells has heard of everything that was asked until now
+_CLAIM = """
+update alert set claimed_until = %s, heard = asked, asked_until = null
+where id = %s and (claimed_until is null or claimed_until <= %s)
+"""
+_HEARD = "update alert set heard = asked, asked_until = null where id = %s"
 _RELEASE = "update alert set claimed_until = null where id = %s"
 _TOLD = """
 update alert set chat_id = %s, message_id = %s, message_text = %s, announced_at = coalesce(announced_at, %s),
@@ -38,6 +50,36 @@ _MOVE = """
 insert into telegram_chat (id, moved_to, moved_at) values (%s, %s, %s)
 on conflict (id) do update set moved_to = excluded.moved_to, moved_at = excluded.moved_at
 """
+
+
+def ask(ids: Iterable[int], at: datetime, patience: timedelta) -> list[tuple[int, int]]:
+    """Tickets for messages about these incidents, (id, ticket), in the caller's transaction; none while one waits.
+
+    A message that nobody heard of for as long as `patience` is lost, and one in its place waits twice as long.
+    """
+    found = bulk.read(_FREE + (" for no key update" if is_postgres() else ""), (bulk.among(ids), bind(at)))
+    rows = [
+        (alert_id, asked + 1, at + min(patience * 2 ** min(asked - heard, 10), LONGEST_DOUBT))
+        for alert_id, asked, heard in found
+    ]
+    if rows:
+        _TICKETS.run(_ASK, rows)
+    return [(int(alert_id), int(ticket)) for alert_id, ticket, _ in rows]
+
+
+def holds(alert_id: int, ticket: int) -> bool:
+    """Whether this ticket is the newest of its incident."""
+    return bool(fetch("select 1 from alert where id = %s and asked = %s", (alert_id, ticket)))
+
+
+def wait(alert_id: int, ticket: int, until: datetime) -> bool:
+    """Note that the message with this ticket comes again by then; False if another one waits in its place."""
+    return execute(_WAIT, (bind(until), alert_id, ticket)) == 1
+
+
+def heard(alert_id: int) -> None:
+    """The message about an incident has come."""
+    execute(_HEARD, (alert_id,))
 
 
 def claim(alert_id: int, at: datetime, until: datetime) -> bool:

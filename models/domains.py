@@ -235,6 +235,7 @@ class SwitchStep(Row):
     proved_at = UtcDateTime(null=True)
     opened_at = UtcDateTime(null=True)
     tries = IntegerField(default=0)
+    look_again_at = UtcDateTime(null=True)
 
     class Meta:
         primary_key = CompositeKey("switch_id", "step")

@@ -7,10 +7,10 @@ from typing import Any
 
 import structlog
 
-from core import alerts, announcing, operators_mail
+from core import alerts, announcing, operators_mail, tickets
 from core.alerts import Severity
 from core.announcing import Told
-from integrations.errors import OutsideError
+from integrations.errors import OutsideError, RateLimited, Unavailable
 from models.database import db
 from worker import bot_metrics
 from worker.actor import actor
@@ -73,8 +73,35 @@ def note(alert_id: int, text: str) -> bool:
 
 
 @actor
-def announce_alert(alert_id: int) -> None:
+def announce_alert(alert_id: int, ticket: int | None = None) -> None:
     """Bring the operators' message about one incident up to date; without a bot it is only logged."""
+    if ticket is None:
+        _tell(alert_id)
+    elif not tickets.counts(alert_id, ticket):
+        log.info("alert_announced", alert_id=alert_id, result="another message waits in its place")
+    elif (storm := tickets.passed_on(alert_id)) is not None:
+        announce([storm])
+    else:
+        _tell_with_ticket(alert_id, ticket)
+
+
+def _tell_with_ticket(alert_id: int, ticket: int) -> None:
+    """Whatever fails is tried again by one message, however many ask for it and however long it fails."""
+    try:
+        _tell(alert_id)
+    except (Busy, Unavailable) as error:
+        seconds = _wait_after(error, alert_id)
+        if tickets.again(alert_id, ticket, seconds):
+            raise Busy(seconds) from error
+
+
+def _wait_after(error: Busy | Unavailable, alert_id: int) -> float:
+    if isinstance(error, Busy):
+        return error.seconds
+    return error.retry_after if isinstance(error, RateLimited) else tickets.pause(alert_id)
+
+
+def _tell(alert_id: int) -> None:
     with bot_metrics.counted():
         told = announcing.announce(alert_id)
     log.info("alert_announced", alert_id=alert_id, result=told.value)
@@ -107,6 +134,7 @@ def _mail_untold() -> None:
 
 
 def announce(ids: Iterable[int]) -> None:
-    """Send what tells of these incidents, one message each, however often it is asked for."""
-    for alert_id in sorted(ids):
-        announce_alert.send_with_options(kwargs={"alert_id": alert_id}, dedupe_key=f"alert:{alert_id}")
+    """Send what tells of these incidents: one message each waits, however often and however long it is asked for."""
+    with db.atomic():
+        for alert_id, ticket in tickets.ask(ids):
+            announce_alert.send_with_options(kwargs={"alert_id": alert_id, "ticket": ticket})

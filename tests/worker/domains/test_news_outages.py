@@ -122,6 +122,7 @@ def test_a_silence_that_outlasts_every_try_ends_with_the_switch_announced(room: 
     desk.lose()
     assert yard.steps(made.id)["telegram"] == "failed"
     room.sandbox.control("DELETE", f"faults/{fault}")
+    room.pass_time(minutes=2)  # until then the lost message may still come
     remind_of_alerts()
     desk.pass_time(10)
     announce_pipeline_switch(made.id)
