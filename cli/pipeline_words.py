@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from core.domains.spares import Stock
     from models.domain_states import Mode
     from models.pipeline_writes import Settings
+    from models.switch_history import Badge
 
 _LASTS = re.compile(r"(\d{1,4})([mhd])\Z")
 
@@ -82,8 +83,8 @@ def settings_of(
     return Settings(a_mode(mode) if mode else None, voluum, affise, back, trafficback)
 
 
-def row_of(stock: Stock, platforms: dict[str, tuple[int, int]], as_json: bool) -> dict[str, Any]:
-    """A pipeline in a list."""
+def row_of(stock: Stock, platforms: dict[str, Badge], as_json: bool, *, all_held: bool = False) -> dict[str, Any]:
+    """A pipeline in a list; `all_held` if no pipeline switches by itself."""
     from config.clock import now
     from models.domain_states import Role
 
@@ -96,9 +97,10 @@ def row_of(stock: Stock, platforms: dict[str, tuple[int, int]], as_json: bool) -
         "name": line.pipeline.name, "status": line.pipeline.status.value, "mode": line.pipeline.mode.value,
         "active": line.active.name if line.active else None, "spares": spares,
         "runway": str(stock.runway), "level": stock.runway.level.value,
-        "blocked": [place.name for place in line.of(Role.BLOCKED)], "held": line.pipeline.held(now()),
-        "enabled": line.pipeline.enabled, "parked": [place.name for place in line.of(Role.PARKED)],
-        "platforms": {name: {"in_sync": same, "seen": total} for name, (same, total) in platforms.items()},
+        "blocked": [place.name for place in line.of(Role.BLOCKED)],
+        "parked": [place.name for place in line.of(Role.PARKED)],
+        "held": line.pipeline.held(now()), "all_held": all_held, "enabled": line.pipeline.enabled,
+        "platforms": {name: asdict(badge) for name, badge in platforms.items()},
     }  # fmt: skip
     return row if as_json else row | _short(row)
 
@@ -107,8 +109,14 @@ def _short(row: dict[str, Any]) -> dict[str, str]:
     return {
         "spares": ", ".join(f"{each['domain']} ({each['ready']} {each['readiness']})" for each in row["spares"]),
         "blocked": ", ".join(row["blocked"]),
-        "platforms": ", ".join(f"{name} {each['in_sync']}/{each['seen']}" for name, each in row["platforms"].items()),
+        "status": row["status"] if row["enabled"] else "disabled",
+        "held": "all" if row["all_held"] else "yes" if row["held"] else "no",
+        "platforms": ", ".join(f"{name} {_badge(each)}" for name, each in row["platforms"].items()),
     }
+
+
+def _badge(badge: dict[str, int]) -> str:
+    return f"{badge['in_sync']}/{badge['seen']}" + (f" ({badge['unread']} unread)" if badge["unread"] else "")
 
 
 def document_of(stock: Stock) -> dict[str, Any]:
@@ -124,19 +132,28 @@ def document_of(stock: Stock) -> dict[str, Any]:
         for place in line.places
     ]  # fmt: skip
     return {
-        "pipeline": asdict(line.pipeline),
+        "pipeline": asdict(line.pipeline) | _settings(number),
         "domains": domains,
         "spares": [{"domain": spare.place.name, "readiness": spare.readiness.score,
                     "because": "; ".join(f"{part.reason} -{part.minus}" for part in spare.readiness.parts)}
                    for spare in stock.spares],
         "runway": str(stock.runway),
         "switches": [asdict(switch) for switch in switch_history.last(number)],
-        "platforms": [{"platform": name, "in_sync": same, "seen": total}
-                      for name, (same, total) in switch_history.in_sync().get(number, {}).items()],
+        "platforms": [{"platform": name} | asdict(badge)
+                      for name, badge in switch_history.badges(now()).get(number, {}).items()],
         "drift": [_differing(judged) for judged in drift.differing(line, now())],
         "destinations": [{"url": url, "source": source} for _, url, source in pipeline_writes.destinations([number])],
         "hold_on_all": asdict(pipeline_writes.control()),
     }  # fmt: skip
+
+
+def _settings(number: int) -> dict[str, Any]:
+    """What people may set beside the facts that decide about a switch."""
+    from models.domains import TrackingDomainPipeline
+
+    row = TrackingDomainPipeline.get_by_id(number)
+    names = ("expected_cname", "block_on_tls", "affise_auto_approve", "affise_max_items")
+    return {name: getattr(row, name) for name in names}
 
 
 def _differing(judged: Judged) -> dict[str, Any]:

@@ -41,12 +41,14 @@ def list_(as_json: Json = False) -> None:
     """
     from cli.output import show
     from cli.session import database
+    from config.clock import now
     from core.domains import spares
-    from models import switch_history
+    from models import pipeline_writes, switch_history
 
     with database():
-        stocks, platforms = spares.overview(), switch_history.in_sync()
-    rows = [row_of(stock, platforms.get(stock.line.pipeline.id, {}), as_json) for stock in stocks]
+        stocks, platforms = spares.overview(), switch_history.badges(now())
+        held = pipeline_writes.control().held_at is not None
+    rows = [row_of(stock, platforms.get(stock.line.pipeline.id, {}), as_json, all_held=held) for stock in stocks]
     show(rows, schema="pipelines.list/1", as_json=as_json, title="Pipelines", columns=() if as_json else COLUMNS)
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from config.clock import now
 from models import bulk
 from models.database import fetch
 from models.domain_states import StepState
-from models.fields import instant
+from models.fields import bind, instant
+from models.observations import UNREAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,15 @@ class PastAnswer:
     provider: str
 
 
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """Objects at a platform: `in_sync` of those `seen` show the active domain, `unread` were not read lately."""
+
+    in_sync: int
+    seen: int
+    unread: int
+
+
 _SWITCHES = """
 select s.id, s.seq, a.name, b.name, s.trigger, s.reason, s.actor, s.decided_at, s.unverified,
     case when e.id is null then null else e.source || ' ' || e.verdict || ' ' || e.subject end
@@ -90,7 +101,8 @@ select e.observed_at, e.source, e.verdict, e.subject, e.provider from domain_evi
 join tracking_domain d on d.id = e.domain_id where d.name = %s order by e.observed_at desc, e.id desc limit %s
 """
 _SYNC = """
-select o.pipeline_id, o.platform, sum(case when o.seen_domain = d.name then 1 else 0 end), count(*)
+select o.pipeline_id, o.platform, sum(case when o.seen_domain = d.name and o.seen_at >= {instant} then 1 else 0 end),
+    count(*), sum(case when o.seen_at < {instant} then 1 else 0 end)
 from platform_observation o
 left join pipeline_domain p on p.pipeline_id = o.pipeline_id and p.role = 'active'
 left join tracking_domain d on d.id = p.domain_id
@@ -134,9 +146,21 @@ def answers_about(domain: str, most: int = 50) -> list[PastAnswer]:
     return [PastAnswer(instant(row[0]), *row[1:]) for row in fetch(_ANSWERS, (domain, most))]
 
 
-def in_sync() -> dict[int, dict[str, tuple[int, int]]]:
-    """How many of how many objects at each platform were last seen with the active domain, by pipeline."""
-    found: dict[int, dict[str, tuple[int, Any]]] = defaultdict(dict)
-    for pipeline_id, platform, same, total in fetch(_SYNC):
-        found[pipeline_id][platform] = (int(same), int(total))
+def badges(at: datetime) -> dict[int, dict[str, Badge]]:
+    """How each platform stands by what was read there until `at`, by pipeline; what was not read lately proves nothing.
+
+    A platform at which nothing of a pipeline was ever seen has no badge.
+    """
+    found: dict[int, dict[str, Badge]] = defaultdict(dict)
+    before = bind(at - UNREAD)
+    for pipeline_id, platform, same, total, unread in bulk.read(_SYNC, (before, before)):
+        found[int(pipeline_id)][platform] = Badge(int(same), int(total), int(unread))
     return found
+
+
+def in_sync() -> dict[int, dict[str, tuple[int, int]]]:
+    """How many of how many objects at each platform show the active domain now, by pipeline."""
+    return {
+        number: {platform: (one.in_sync, one.seen) for platform, one in found.items()}
+        for number, found in badges(now()).items()
+    }
