@@ -30,6 +30,9 @@ HINTS = {
     "TELEGRAM_WEBHOOK_SECRET": "32 to 256 letters, digits, - and _; make one with `openssl rand -hex 32`",
     "SANDBOX_URL": "the address that `signalbox sandbox` prints as http",
     "TRUSTED_PROXIES": "a comma-separated list of networks, for example 10.0.0.0/8,2001:db8::/32",
+    "ADLOAD_URL": "for example https://adload.example.com",
+    "BOT_UA_FILE": "write one name per line in UTF-8, `#` starts a comment",
+    "DATACENTER_FILE": "write one network per line, for example 198.51.100.0/24",
     "ALLOWLIST_NETS": "a comma-separated list of networks, for example 198.51.100.0/24",
 }
 _MIN_KEY_BYTES = 32
@@ -100,6 +103,31 @@ def service_account(value: str) -> dict[str, Any]:
 def networks(value: str) -> tuple[object, ...]:
     """Parse a comma-separated list of networks; a bare address is a network of one."""
     return tuple(ip_network(item.strip(), strict=False) for item in value.split(",") if item.strip())
+
+
+def lines_of(path: Path) -> Path:
+    """Refuse a file that a process could not read later."""
+    _text_of(path)
+    return path
+
+
+def network_lines(path: Path) -> Path:
+    """Refuse a file that is no list of networks, one per line, `#` starts a comment."""
+    for number, line in enumerate(_text_of(path).splitlines(), 1):
+        try:
+            networks(",".join(line.partition("#")[0].replace(",", " ").split()))
+        except ValueError:
+            raise ValueError(f"line {number} of {path} is no network") from None
+    return path
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"cannot read {path} ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no text in UTF-8") from None
 
 
 def resolver_address(text: str) -> tuple[str, int]:

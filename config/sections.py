@@ -122,9 +122,13 @@ class AdmissionSettings(BaseModel):
         800, ge=0, description="a click sooner than this after the show is flagged as too fast, in ms"
     )
     bot_ua_action: Literal["reject", "flag"] = Field("reject", description="what happens to clicks of known bots")
-    bot_ua_file: Path | None = Field(None, description="file of further bot names, one per line")
+    bot_ua_file: Annotated[Path, AfterValidator(checks.lines_of)] | None = Field(
+        None, description="file of further bot names, one per line"
+    )
     datacenter_action: Literal["reject", "flag"] = Field("flag", description="what happens to clicks from data centres")
-    datacenter_file: Path | None = Field(None, description="file of data-centre networks, one per line")
+    datacenter_file: Annotated[Path, AfterValidator(checks.network_lines)] | None = Field(
+        None, description="file of data-centre networks, one per line"
+    )
     record_over_limit_as_nonunique: bool = Field(False, description="also store an over-limit click as a free one")
 
 
@@ -135,7 +139,9 @@ class AdLoadSettings(BaseModel):
     adload_driver: Literal["local", "http", "xmlrpc"] = Field(
         "local", description="how AdLoad is reached: in this database, over HTTP, over XML-RPC"
     )
-    adload_url: str | None = Field(None, description="address of AdLoad; required for http and xmlrpc")
+    adload_url: Annotated[str, AfterValidator(checks.private_address)] | None = Field(
+        None, description="address of AdLoad; required for http and xmlrpc"
+    )
     adload_token: SecretStr | None = Field(None, description="bearer token for AdLoad")
     adload_timeout_ms: int = Field(2000, ge=100, le=30_000, description="total time of one call to AdLoad, in ms")
     adload_batch_timeout_ms: int = Field(

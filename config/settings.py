@@ -134,6 +134,8 @@ class Settings(
             raise ValueError(
                 f"ADLOAD_URL: required with ADLOAD_DRIVER={self.adload_driver}, for example https://adload.example.com"
             )
+        if self.adload_driver == "xmlrpc" and self.adload_xmlrpc_currency != self.settlement_currency:
+            raise ValueError("ADLOAD_XMLRPC_CURRENCY: must equal SETTLEMENT_CURRENCY; XML-RPC knows no rates")
         if self.archive_after_days < self.close_after_days:
             raise ValueError("ARCHIVE_AFTER_DAYS: must not be below CLOSE_AFTER_DAYS; an open day needs its clicks")
         if self.purge_after_days is not None and self.purge_after_days <= self.archive_after_days:

@@ -71,6 +71,10 @@ def test_all_problems_are_listed_at_once(settings_env: SettingsEnv) -> None:
         ("EMBEDDED_QUEUE_MAX", "0", "greater than or equal to 1"),
         ("BLACKLIST_DAYS", "many", "valid integer"),
         ("IPV6_ACTOR_PREFIX", "129", "less than or equal to 128"),
+        ("ADLOAD_URL", "adload.example.com", "https://adload.example.com"),
+        ("ADLOAD_URL", "http://adload.example.com", "plain http is allowed to this machine"),
+        ("BOT_UA_FILE", "/nowhere/bots.txt", "one name per line"),
+        ("DATACENTER_FILE", "/nowhere/nets.txt", "one network per line"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_remedy(
@@ -84,6 +88,38 @@ def test_a_wrong_value_is_refused_with_the_remedy(
 def test_a_remote_driver_needs_an_address(settings_env: SettingsEnv) -> None:
     text = refusal(settings_env, ADLOAD_DRIVER="http")
     assert text.startswith("ADLOAD_URL: required with ADLOAD_DRIVER=http, for example http")
+
+
+def test_xmlrpc_in_a_currency_that_we_do_not_settle_in_is_refused_at_the_start(settings_env: SettingsEnv) -> None:
+    address = {"ADLOAD_DRIVER": "xmlrpc", "ADLOAD_URL": "https://adload.example.com"}
+    assert refusal(settings_env, **address, ADLOAD_XMLRPC_CURRENCY="EUR").startswith("ADLOAD_XMLRPC_CURRENCY: must")
+    assert settings_env(**address, ADLOAD_XMLRPC_CURRENCY="USD").adload_driver == "xmlrpc"
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (b"198.51.100.0/24\nnot a network # of ours\n", "line 2 of"),
+        (b"198.51.100.0/99\n", "line 1 of"),
+        (b"\xff\xfe\n", "no text in UTF-8"),
+    ],
+)
+def test_a_list_that_would_fail_every_click_is_refused_at_the_start(
+    settings_env: SettingsEnv, tmp_path: Path, lines: bytes, problem: str
+) -> None:
+    path = tmp_path / "nets.txt"
+    path.write_bytes(lines)
+    text = refusal(settings_env, DATACENTER_FILE=str(path))
+    assert text.startswith("DATACENTER_FILE: ")
+    assert problem in text
+
+
+def test_lists_with_comments_blank_lines_and_several_networks_in_a_line_are_taken(
+    settings_env: SettingsEnv, tmp_path: Path
+) -> None:
+    path = tmp_path / "nets.txt"
+    path.write_text("# ours\n\n198.51.100.0/24 203.0.113.7, 2001:db8::/32 # theirs\n", encoding="utf-8")
+    assert settings_env(DATACENTER_FILE=str(path), BOT_UA_FILE=str(path)).datacenter_file == path
 
 
 @pytest.mark.parametrize(
