@@ -68,7 +68,7 @@ class Database:
 
 
 class Around:
-    """A gate with everything around it; leave the block to stop its thread."""
+    """A gate with everything around it, by default more patient than any machine is slow; leave the block to stop."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Around:
         spool: Spool | None,
         process: Callable[[Sequence[bytes]], None],
         *,
-        patience: float = 0.1,
+        patience: float = 60.0,
         waiting_max: int = 16,
     ) -> None:
         self.breaker = Breaker()

@@ -71,7 +71,7 @@ def test_an_unknown_offer_is_asked_for_once_in_five_seconds(table: LinkTable, mo
 
 def test_a_loaded_table_can_be_asked_at_once(table: LinkTable, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = _counting(monkeypatch)
-    monkeypatch.setattr(module.gc, "freeze", lambda: time.sleep(0.2))
+    monkeypatch.setattr("gc.freeze", lambda: time.sleep(0.2))
     monkeypatch.setattr(module.log, "info", lambda *_, **__: time.sleep(0.2))
     _start(table)
     assert table.offer(999) is None

@@ -150,11 +150,11 @@ def _granian(folder: Path) -> Iterator[int]:
         yield port
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         try:
             _get(port, "/healthz")
@@ -166,7 +166,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def _get(port: int, target: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request(method, target, headers={"User-Agent": CHROME, "Host": "r.example"})
         response = connection.getresponse()
         return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
@@ -175,7 +175,7 @@ def _get(port: int, target: str, method: str = "GET") -> tuple[int, dict[str, st
 def _raw(port: int, request: bytes) -> bytes:
     """Everything the server says to these bytes before it hangs up or falls silent."""
     answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         try:
             connection.sendall(request)
             while part := connection.recv(65536):
