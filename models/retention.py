@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from config.clock import now
+from models import reputation_cache
 from models.database import execute
 from models.dead_letters import forget_settled
 from models.fields import bind
@@ -12,6 +13,8 @@ from models.fields import bind
 TASK_RUN_DAYS = 30
 SCHEDULE_RUN_DAYS = 90
 EVIDENCE_DAYS = 30
+REPUTATION_DAYS = 1
+"""After an answer has ended: what a sweep still asks for is renewed before, so that neither waits for the other."""
 _STEP = 5000
 _TASK_RUNS = "delete from task_run where id in (select id from task_run where started_at < %s limit %s)"
 _SCHEDULE_RUNS = "delete from schedule_run where id in (select id from schedule_run where due_at < %s limit %s)"
@@ -38,6 +41,7 @@ def forget_old(dead_letter_days: int) -> int:
         + _in_steps(_CRASHES, TASK_RUN_DAYS)
         + _in_steps(_EVIDENCE, EVIDENCE_DAYS)
         + _in_steps(_CYCLES, EVIDENCE_DAYS)
+        + reputation_cache.forget(now() - timedelta(days=REPUTATION_DAYS))
         + forget_settled(now() - timedelta(days=dead_letter_days))
     )
 

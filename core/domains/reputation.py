@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from config import clock
 from config.settings import Settings, get_settings
 from integrations import safe_browsing
 from integrations.safe_browsing.port import Reputation, State, Verdict
@@ -42,11 +41,6 @@ def confirm(urls: Collection[str], *, seconds: float | None = None) -> Findings:
     settings = get_settings()
     canaries = settings.canary_listed_url, settings.canary_clean_url
     return _believed(urls, provider().check_live([*canaries, *urls], seconds=seconds), *canaries)
-
-
-def forget_expired() -> int:
-    """Empty the cache of what holds no longer; how many answers."""
-    return reputation_cache.forget(clock.now())
 
 
 def provider() -> Reputation:

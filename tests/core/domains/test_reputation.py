@@ -12,6 +12,7 @@ from config import clock
 from core.domains import reputation
 from integrations.safe_browsing.port import State
 from models.database import fetch
+from models.retention import forget_old
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 
@@ -120,9 +121,9 @@ def test_what_holds_no_longer_is_forgotten(sandbox: Sandbox) -> None:
     with time_machine.travel(clock.now(), tick=False) as travel:
         reputation.look_up(["go.example.test"])
         kept = fetch("select count(*) from reputation_cache")[0][0]
-        assert (kept > 0, reputation.forget_expired()) == (True, 0)
-        travel.shift(timedelta(seconds=300))
-        assert reputation.forget_expired() == kept
+        assert (kept > 0, forget_old(90)) == (True, 0)
+        travel.shift(timedelta(days=1, seconds=300))
+        assert forget_old(90) == kept
 
 
 def test_without_a_provider_everything_is_unknown(database: Any) -> None:
