@@ -61,6 +61,16 @@ update tracking_domain_pipeline set mode = coalesce(v.mode, tracking_domain_pipe
     cool_down_s = coalesce(v.cool_down_s, tracking_domain_pipeline.cool_down_s)
 from {rows} where tracking_domain_pipeline.name = v.name
 """
+UNSETTABLE = ("expected_cname", "trafficback_url", "max_switches_per_day", "cool_down_s")
+"""What a pipeline need not have: without a number of its own the setting of that name is in force."""
+_UNSET = """
+update tracking_domain_pipeline set
+    expected_cname = case when 'expected_cname' {in:text} then null else expected_cname end,
+    trafficback_url = case when 'trafficback_url' {in:text} then null else trafficback_url end,
+    max_switches_per_day = case when 'max_switches_per_day' {in:text} then null else max_switches_per_day end,
+    cool_down_s = case when 'cool_down_s' {in:text} then null else cool_down_s end
+where id = %s
+"""
 _OPENED = """
 update tracking_domain_pipeline set status = 'active', switch_seq = 1
 where id {in:int} and exists (
@@ -81,6 +91,7 @@ _ADD_DESTINATIONS = """
 insert into pipeline_destination (pipeline_id, url, source) select pipeline_id, url, 'operator' from {rows}
 where true on conflict (pipeline_id, url) do nothing
 """
+_DROP_DESTINATIONS = "delete from pipeline_destination where pipeline_id = %s and url {in:text}"
 _SPARES = bulk.Rows("pipeline_id int, domain_id int, role text, position int")
 _MOVE_SPARES = """
 update pipeline_domain set role = v.role, position = v.position,
@@ -134,6 +145,12 @@ def change(wanted: Sequence[tuple[str, Settings]]) -> int:
     return _SETTINGS.run(_CHANGE, [_row(name, settings) for name, settings in wanted])
 
 
+def unset(pipeline_id: int, names: Sequence[str]) -> None:
+    """Take away what a pipeline need not have; `names` are of UNSETTABLE."""
+    among = bulk.among(names)
+    bulk.run(_UNSET, (*[among] * len(UNSETTABLE), pipeline_id))
+
+
 def _row(name: str, settings: Settings) -> tuple[Any, ...]:
     mode = settings.mode.value if settings.mode else None
     flags = (settings.with_update_voluum, settings.with_update_affise, settings.return_to_work)
@@ -145,6 +162,11 @@ def _row(name: str, settings: Settings) -> tuple[Any, ...]:
 def add_destinations(rows: Sequence[tuple[int, str]]) -> int:
     """Store pages behind pipelines; how many are new."""
     return _DESTINATIONS.run(_ADD_DESTINATIONS, rows)
+
+
+def drop_destinations(pipeline_id: int, urls: Sequence[str]) -> int:
+    """Forget pages behind a pipeline; how many it had."""
+    return bulk.run(_DROP_DESTINATIONS, (pipeline_id, bulk.among(urls)))
 
 
 def destinations(pipeline_ids: Iterable[int]) -> list[tuple[int, str, str]]:
