@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import stat
@@ -123,6 +124,47 @@ class Kept:
         if "error" in answer:
             raise self.failed(answer["error"])
         return answer["value"]
+
+
+class Server:
+    """A server for ourselves: its directory and processes, and the password of its user."""
+
+    def __init__(self, name: str, kept: Kept) -> None:
+        self._name = name
+        self._kept = kept
+        self._password = secrets.token_hex(16)
+        self._pid = 0
+
+    @property
+    def pid(self) -> int:
+        """The id of its first process."""
+        return self._pid
+
+    def kill9(self) -> None:
+        """Kill all its processes at once, as a power cut would."""
+        self._kept.kill_all()
+
+    kill = kill9
+
+    def cpu_seconds(self) -> float:
+        """CPU time of its processes so far."""
+        return self._kept.cpu_seconds()
+
+    def close(self) -> None:
+        self._kept.close()
+
+    def _ended(self) -> bool:
+        return self._kept.status(self._pid) is not None
+
+    def _await(self, answers: Callable[[], bool]) -> None:
+        """Wait until it answers; raises ServerFailed when it ends or takes a minute."""
+
+        def ready() -> bool:
+            if self._ended():
+                raise self._kept.failed(f"{self._name} ended by itself")
+            return answers()
+
+        until(ready, 60, lambda: self._kept.failed(f"{self._name} does not answer"))
 
 
 def until(ready: Callable[[], bool], seconds: float, failure: Callable[[], Exception]) -> None:

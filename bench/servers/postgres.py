@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 import signal
 from pathlib import Path
 
 import psycopg2
 
 from bench.servers.databases import Databases
-from bench.servers.kept import Kept, ServerFailed, free_ports, until
+from bench.servers.kept import Kept, Server, ServerFailed, free_ports
 
 MODES = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 CONFIGURATION = """
@@ -29,19 +28,17 @@ timezone = 'UTC'
 """
 
 
-class Postgres:
+class Postgres(Server):
     """A running server; its database `signalbox` is empty and belongs to the superuser of the URL.
 
     With `durable=False` commits outlive the death of the server, but not that of the machine.
     """
 
     def __init__(self, *, durable: bool = True) -> None:
-        self._durable = durable
         self._binaries = _binaries()
-        self._kept = Kept("pg", "postgres", "nobody")
+        super().__init__("PostgreSQL", Kept("pg", "postgres", "nobody"))
+        self._durable = durable
         self._port = free_ports(1)[0]
-        self._password = secrets.token_hex(16)
-        self._pid = 0
         self._databases = Databases(self._url("postgres"))
         try:
             self._initialise()
@@ -60,11 +57,6 @@ class Postgres:
         """The data directory."""
         return self._kept.directory / "data"
 
-    @property
-    def pid(self) -> int:
-        """The process id of the postmaster."""
-        return self._pid
-
     def fresh_database(self, template: str = "template1", name: str | None = None) -> str:
         """The URL of a new database, a copy of the template."""
         return self._databases.fresh_database(template, name)
@@ -75,7 +67,7 @@ class Postgres:
     def start(self) -> None:
         """Start and wait until it accepts connections, after a crash recovery if need be."""
         self._pid = self._kept.start([f"{self._binaries}/postgres", "-D", str(self.directory)], {}, signal.SIGQUIT)
-        until(self._answers, 60, lambda: self._kept.failed("PostgreSQL does not answer"))
+        self._await(self._answers)
 
     def stop(self, mode: str = "fast") -> None:
         """Stop; `smart` waits for clients, `fast` cuts them, `immediate` skips the checkpoint."""
@@ -84,21 +76,8 @@ class Postgres:
 
     def revive(self) -> None:
         """Start again if a test left it stopped."""
-        if self._kept.status(self._pid) is not None:
+        if self._ended():
             self.start()
-
-    def kill9(self) -> None:
-        """Kill all its processes at once, as a power cut would."""
-        self._kept.kill_all()
-
-    kill = kill9
-
-    def cpu_seconds(self) -> float:
-        """CPU time of its processes so far."""
-        return self._kept.cpu_seconds()
-
-    def close(self) -> None:
-        self._kept.close()
 
     def _url(self, database: str) -> str:
         return f"postgresql://signalbox:{self._password}@127.0.0.1:{self._port}/{database}"
@@ -119,8 +98,6 @@ class Postgres:
             configuration.write(CONFIGURATION.format(port=self._port, directory=self._kept.directory, durable=durable))
 
     def _answers(self) -> bool:
-        if self._kept.status(self._pid) is not None:
-            raise self._kept.failed("PostgreSQL ended by itself")
         try:
             psycopg2.connect(self._url("postgres"), connect_timeout=5).close()
         except psycopg2.OperationalError:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 import signal
 import socket
 import struct
 from pathlib import Path
 
-from bench.servers.kept import Kept, ServerFailed, free_ports, until
+from bench.servers.kept import Kept, Server, ServerFailed, free_ports
 
 CONFIGURATION = """
 listeners.tcp.local = 127.0.0.1:{port}
@@ -24,17 +23,15 @@ log.console = false
 MEMORY = "1GB"
 
 
-class Rabbit:
+class Rabbit(Server):
     """A running node; its user may do everything on every virtual host."""
 
     def __init__(self, *, schedulers: int = 1, disk_free_limit: str = "256MB") -> None:
         self._launcher = _launcher()
-        self._kept = Kept("mq", "rabbitmq", "nobody")
+        super().__init__("RabbitMQ", Kept("mq", "rabbitmq", "nobody"))
         self._port, self._dist_port, self._epmd_port = free_ports(3)
-        self._password = secrets.token_hex(16)
         self._schedulers = schedulers
         self._vhosts = itertools.count(1)
-        self._pid = 0
         try:
             self._configure(disk_free_limit)
             self.start()
@@ -50,11 +47,6 @@ class Rabbit:
     @property
     def port(self) -> int:
         return self._port
-
-    @property
-    def pid(self) -> int:
-        """The process id of the Erlang virtual machine."""
-        return self._pid
 
     def fresh_vhost(self) -> str:
         """The URL of a new, empty virtual host."""
@@ -100,7 +92,7 @@ class Rabbit:
         """Start and wait until the node has booted and recovered its queues."""
         (self._kept.directory / "control").unlink(missing_ok=True)
         self._pid = self._kept.start([str(self._launcher)], self._environment(), signal.SIGKILL)
-        until(self._answers, 60, lambda: self._kept.failed("RabbitMQ does not answer"))
+        self._await(self._answers)
 
     def stop(self) -> None:
         """Shut the node down in order; durable queues and persistent messages stay."""
@@ -109,23 +101,10 @@ class Rabbit:
 
     def revive(self) -> None:
         """Start again if a test left it stopped; clear the alarm if a test left it set."""
-        if self._kept.status(self._pid) is not None:
+        if self._ended():
             self.start()
         else:
             self.set_alarm(False)
-
-    def kill9(self) -> None:
-        """Kill the node at once, as a power cut would."""
-        self._kept.kill_all()
-
-    kill = kill9
-
-    def cpu_seconds(self) -> float:
-        """CPU time of its processes so far."""
-        return self._kept.cpu_seconds()
-
-    def close(self) -> None:
-        self._kept.close()
 
     def _url(self, vhost: str) -> str:
         return f"amqp://signalbox:{self._password}@127.0.0.1:{self._port}/{vhost}"
@@ -162,8 +141,6 @@ class Rabbit:
         }
 
     def _answers(self) -> bool:
-        if self._kept.status(self._pid) is not None:
-            raise self._kept.failed("RabbitMQ ended by itself")
         try:
             return self.evaluate("rabbit:is_running()") == "true"
         except OSError:
