@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,38 +38,17 @@ class Deed:
     age: float = 0.0
 
 
-class Hunter(Protocol):
-    """Whoever carries a plan out while the load is running."""
+class Hunter(ABC):
+    """Whoever carries a plan out while the load is running, in a thread of its own."""
 
-    deeds: list[Deed]
+    def __init__(self, name: str) -> None:
+        self.deeds: list[Deed] = []
+        self.failure: Exception | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin."""
-
-    def join(self) -> None:
-        """Wait until the plan is done; raises what went wrong."""
-
-    def cancel(self) -> None:
-        """Do nothing more."""
-
-
-class Nemesis:
-    """Works through the acts in a thread of its own; a killed process is started again at once."""
-
-    def __init__(
-        self, acts: Sequence[Act], system: System, servers: dict[str, Server], seconds: Callable[[], float]
-    ) -> None:
-        self.deeds: list[Deed] = []
-        self.failure: Exception | None = None
-        self._acts = acts
-        self._system = system
-        self._servers = servers
-        self._seconds = seconds
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="nemesis", daemon=True)
-
-    def start(self) -> None:
-        """Begin; times count on the clock given at construction."""
         self._thread.start()
 
     def join(self) -> None:
@@ -83,14 +63,34 @@ class Nemesis:
         if self._thread.is_alive():
             self._thread.join()
 
+    @abstractmethod
+    def _hunt(self) -> None:
+        """Carry the plan out until it is done or `_ended` is set."""
+
     def _run(self) -> None:
         try:
-            for act in self._acts:
-                if self._ended.wait(max(0.0, act.t - self._seconds())):
-                    return
-                self._perform(act)
+            self._hunt()
         except Exception as error:  # noqa: BLE001  handed to whoever joins
             self.failure = error
+
+
+class Nemesis(Hunter):
+    """Works through the acts; a killed process is started again at once. Times count on the clock `seconds`."""
+
+    def __init__(
+        self, acts: Sequence[Act], system: System, servers: dict[str, Server], seconds: Callable[[], float]
+    ) -> None:
+        super().__init__("nemesis")
+        self._acts = acts
+        self._system = system
+        self._servers = servers
+        self._seconds = seconds
+
+    def _hunt(self) -> None:
+        for act in self._acts:
+            if self._ended.wait(max(0.0, act.t - self._seconds())):
+                return
+            self._perform(act)
 
     def _perform(self, act: Act) -> None:
         if act.do is Do.KILL9:

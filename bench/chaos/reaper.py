@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Callable, Sequence
 
-from bench.chaos.nemesis import Deed
+from bench.chaos.nemesis import Deed, Hunter
 from bench.chaos.plan import Act, Do
 from bench.system import Process, System
 
@@ -14,7 +13,7 @@ _LOOK_SECONDS = 0.02
 Start = Callable[[str, str], Process]
 
 
-class Reaper:
+class Reaper(Hunter):
     """Gives each dead worker a successor with the next window of the plan, in the end one that lives.
 
     `start(name, crash)` starts a worker that dies there; an empty text means that it does not.
@@ -23,22 +22,19 @@ class Reaper:
     def __init__(
         self, acts: Sequence[Act], names: Sequence[str], system: System, start: Start, seconds: Callable[[], float]
     ) -> None:
-        self.deeds: list[Deed] = []
-        self.failure: Exception | None = None
+        super().__init__("reaper")
         self._planned = [act.targets[0] for act in acts]
         self._names = names
         self._system = system
         self._start = start
         self._seconds = seconds
         self._windows: dict[str, str] = {}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
 
     def start(self) -> None:
         """Start the first worker of each name, and watch them."""
         for name in self._names:
             self._succeed(name)
-        self._thread.start()
+        super().start()
 
     def join(self) -> None:
         """No more deaths: who would still die is replaced by one that will not; raises what went wrong meanwhile."""
@@ -50,20 +46,11 @@ class Reaper:
             self._system.stop(name)
             self._succeed(name)
 
-    def cancel(self) -> None:
-        """Watch no longer."""
-        self._ended.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            while not self._ended.wait(_LOOK_SECONDS):
-                for name in list(self._windows):
-                    if not self._system.alive(name):
-                        self._bury(name)
-        except Exception as error:  # noqa: BLE001  handed to whoever ends this
-            self.failure = error
+    def _hunt(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            for name in list(self._windows):
+                if not self._system.alive(name):
+                    self._bury(name)
 
     def _bury(self, name: str) -> None:
         process = self._system.processes.pop(name)
