@@ -16,13 +16,14 @@ STRIPES = 1024
 """Number of lock stripes; every process of an installation must agree on it, so it is no setting."""
 
 _V6_LONGEST = 45
+_MAPPED_PREFIX = 96
 
 
 class Networks:
     """A set of networks with a quick test for one address; the cost grows with the number of prefix lengths only."""
 
     def __init__(self, networks: Iterable[Network] = ()) -> None:
-        self.all = tuple(networks)
+        self.all = tuple(map(unmapped, networks))
         self._v4 = _by_shift(net for net in self.all if net.version == 4)
         self._v6 = _by_shift(net for net in self.all if net.version == 6)
 
@@ -45,6 +46,14 @@ class Networks:
     def overlaps(self, net: Network) -> bool:
         """True if `net` shares an address with one of the networks."""
         return any(net.version == own.version and net.overlaps(own) for own in self.all)
+
+
+def unmapped(net: Network) -> Network:
+    """A network of IPv4 addresses mapped into IPv6 as the IPv4 network it is; addresses are normalised the same way."""
+    start = net.network_address
+    if isinstance(start, IPv6Address) and start.ipv4_mapped and net.prefixlen >= _MAPPED_PREFIX:
+        return IPv4Network((start.ipv4_mapped, net.prefixlen - _MAPPED_PREFIX))
+    return net
 
 
 def _by_shift(networks: Iterable[Network]) -> tuple[tuple[int, frozenset[int]], ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from config.clock import now
 from config.settings import get_settings
+from core.ads.actors import unmapped
 from models import audit, blacklist, conflicts
 from models.audit import ActorKind, Facts
 from models.database import db
@@ -75,7 +76,7 @@ def listed(net: str | None = None, *, limit: int = 100) -> list[Listed]:
 
 def network(text: str) -> str:
     """The canonical text of a network or a bare address; raises ValueError."""
-    return str(ip_network(text.strip(), strict=False))
+    return str(unmapped(ip_network(text.strip(), strict=False)))
 
 
 def listable(text: str) -> str:

@@ -115,6 +115,11 @@ def test_networks_tell_which_addresses_they_hold() -> None:
     assert [ip in networks for ip in ("11.0.0.1", "203.0.113.8", "2001:db9::1", "::2")] == [False] * 4
 
 
+def test_networks_of_mapped_addresses_hold_the_addresses_that_visitors_are_known_by() -> None:
+    networks = Networks.parse("::ffff:203.0.113.7 ::ffff:10.0.0.0/104")
+    assert [ip in networks for ip in ("203.0.113.7", "10.9.9.9", "203.0.113.8")] == [True, True, False]
+
+
 def test_no_networks_hold_nothing() -> None:
     networks = Networks.parse("")
     assert not networks

@@ -63,6 +63,16 @@ def test_a_wide_ipv6_network_refuses_every_address_in_it(stage: Stage) -> None:
     assert outcomes([click]) == ["blacklisted"]
 
 
+def test_a_mapped_address_listed_by_hand_refuses_the_visitor_who_has_it(stage: Stage) -> None:
+    assert blacklist.block(f"::ffff:{IP}", note="abuse", by="anna") == f"{IP}/32"
+    click = stage.click()
+    local(click)
+    assert outcomes([click]) == ["blacklisted"]
+    assert [entry.net for entry in blacklist.listed(f"::ffff:{IP}/128")] == [f"{IP}/32"]
+    with pytest.raises(ValueError, match="too wide"):
+        blacklist.block("::ffff:0:0/96", note="abuse", by="anna")
+
+
 def test_an_entry_that_has_run_out_refuses_nobody_even_before_it_is_cleaned(stage: Stage) -> None:
     entry(f"{IP}/32", DAY, source="manual", expires=-SECOND)
     click = stage.click()
