@@ -14,6 +14,7 @@ from peewee import BigIntegerField, Field, TextField
 from models.engine import is_postgres
 
 MICROS = 1_000_000
+_MOST_DIGITS = 12
 
 
 def instant_text(value: datetime) -> str:
@@ -137,7 +138,7 @@ class EnumText(TextField):
 
 
 def micros(text: str) -> int:
-    """Exact micro-units of a decimal text; ValueError beyond six decimals or for anything but a finite number."""
+    """Exact micro-units of a decimal text; ValueError for what no column holds, or anything but a finite number."""
     scaled = _decimal(text) * MICROS
     if scaled != scaled.to_integral_value():
         raise ValueError("money has at most six decimals")
@@ -151,6 +152,8 @@ def _decimal(text: str) -> Decimal:
         raise ValueError("not a decimal number") from error
     if not value.is_finite():
         raise ValueError("not a finite number")
+    if value.adjusted() >= _MOST_DIGITS:
+        raise ValueError(f"money has at most {_MOST_DIGITS} digits before the point")
     return value
 
 

@@ -49,8 +49,8 @@ def amount(text: str) -> int:
     """Micro-units of an amount as people write it; raises Refused."""
     try:
         return micros(text.strip())
-    except ValueError:
-        raise Refused("amount: write a decimal number with a point, such as 12.50") from None
+    except ValueError as error:
+        raise Refused(f"amount: write a decimal number with a point, such as 12.50 ({error})") from None
 
 
 def adjust(

@@ -184,7 +184,15 @@ def test_a_correction_needs_finance_and_a_reason_and_is_on_record(cli: Cli, acco
 
 
 @pytest.mark.parametrize(
-    ("amount", "says"), [("-500.01", "only 500.00 USD"), ("0", "zero"), ("1e-9", "decimal"), ("much", "decimal")]
+    ("amount", "says"),
+    [
+        ("-500.01", "only 500.00 USD"),
+        ("0", "zero"),
+        ("1e-9", "decimal"),
+        ("much", "decimal"),
+        ("999999999999999999", "12 digits"),
+        ("1e999999999", "12 digits"),
+    ],
 )
 def test_a_correction_that_cannot_be_is_refused(cli: Cli, account: Account, amount: str, says: str) -> None:
     before = everything()
