@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import sleep
 from typing import Any
 
 import structlog
@@ -51,12 +52,19 @@ class SupervisedWorker(Worker):
     def start(self) -> None:
         """Start consuming and watching."""
         super().start()
+        await_threads(self)
         self._supervisor.start()
 
     def stop(self, timeout: int = STOP_MS) -> None:
         """Finish what runs, at most `timeout` milliseconds; give the rest back."""
         self._supervisor.stop()
         super().stop(timeout)
+
+
+def await_threads(worker: Any) -> None:
+    """Until every thread of a worker has begun: one that is told to end before that would not hear it."""
+    while not all(thread.running for thread in [*worker.workers, *worker.consumers.values()]):
+        sleep(0.001)
 
 
 def run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from time import sleep
 from typing import Any
 
@@ -20,10 +21,12 @@ from models.database import disconnect
 from models.runtime import DeadLetter
 from tests.conftest import SettingsEnv
 from worker import actor as actors
-from worker import consumers, shared
+from worker import consumers, follow_ups, shared
 from worker.broker import HardenedRabbitmqBroker, make_broker
 from worker.dead_drain import drain
 from worker.outbox import Relay
+from worker.process import await_threads
+from worker.roles import ROLES
 
 QUEUE = "jobs"
 
@@ -59,9 +62,7 @@ class Stage:
         worker = Worker(self.broker, queues=set(queues), worker_threads=threads, worker_timeout=100)
         worker.start()
         self._workers.append(worker)
-        # a thread that is told to end before it has begun does not hear it
-        started: list[Any] = [*worker.workers, *worker.consumers.values()]
-        eventually(lambda: all(thread.running for thread in started))
+        await_threads(worker)
         return worker
 
     def counts(self, queue: str = QUEUE) -> tuple[int, int, int]:
@@ -121,6 +122,7 @@ def staged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stag
     monkeypatch.setattr(shared, "HANDLERS", {})
     monkeypatch.setattr(actors, "_current", [])
     monkeypatch.setattr(consumers, "RECONNECT_JITTER", 0.1)
+    be_patient(monkeypatch)
     monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.2)
     made = Stage(settings, monkeypatch)
     try:
@@ -128,6 +130,12 @@ def staged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stag
     finally:
         made.close()
         disconnect()
+
+
+def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a publisher that has yet to connect, on a slow machine, send what follows a commit before a relay would."""
+    monkeypatch.setitem(ROLES, "worker", replace(ROLES["worker"], confirm=30))
+    monkeypatch.setattr(follow_ups, "HEAD_START", timedelta(seconds=30))
 
 
 def alarm(stage: Stage, server: Rabbit) -> None:

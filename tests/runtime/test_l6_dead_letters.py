@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
 from time import sleep
 from typing import Any
 
@@ -88,8 +87,7 @@ def test_l6_without_the_drain_it_expires(stage: Stage, server: Rabbit) -> None:
     assert stage.drain() == 0
 
 
-def test_x2_three_attempts_end_in_one_gave_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.follow_ups.HEAD_START", timedelta(seconds=20))
+def test_x2_three_attempts_end_in_one_gave_up(stage: Stage) -> None:
     told: list[shared.DeadMessage] = []
     attempts: list[int] = []
 

@@ -21,6 +21,7 @@ from worker.actor import actor
 from worker.batches import BUSY, is_mergeable
 from worker.broker import HardenedRabbitmqBroker, make_broker
 from worker.dead_drain import drain
+from worker.process import await_threads
 
 
 class Clicks:
@@ -34,7 +35,7 @@ class Clicks:
 
     def take(self, clicks: list[int]) -> None:
         self.batches.append(clicks)
-        self.gate.wait(20)
+        self.gate.wait(60)
         for click in clicks:
             if click in self.failing:
                 raise self.failing[click]
@@ -77,12 +78,19 @@ class Stage:
         self.worker = Worker(self.broker, queues={batches.QUEUE}, worker_threads=BUSY, worker_timeout=100)
         self.worker.queue_prefetch = 300
         self.worker.start()
+        await_threads(self.worker)
 
     def close(self) -> None:
         self.clicks.gate.set()
         if self.worker:
             self.worker.stop(5000)
         self.broker.close()
+
+    def gathered(self) -> int:
+        """Messages that have arrived here and that no thread has."""
+        assert self.worker is not None
+        consumer: Any = self.worker.consumers[batches.QUEUE].consumer
+        return int(consumer.channel.get_waiting_message_count())
 
     def is_empty(self) -> bool:
         ready, delayed, _ = self.broker.get_queue_message_counts(batches.QUEUE)
@@ -111,6 +119,7 @@ def test_clicks_that_wait_while_all_threads_are_busy_become_one_batch(stage: Sta
     for number in range(10, 40):
         stage.one.send(click=number)
     stage.many.send(clicks=list(range(40, 50)))
+    eventually(lambda: stage.gathered() == 31)
     stage.clicks.gate.set()
     eventually(lambda: len(stage.clicks.taken) == BUSY + 40)
     assert sorted(stage.clicks.taken) == [*range(BUSY), *range(10, 50)]

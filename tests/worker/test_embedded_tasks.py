@@ -22,6 +22,7 @@ from worker import actor as actors
 from worker.actor import AppActor
 from worker.broker import make_broker
 from worker.embedded import SqliteBroker
+from worker.process import await_threads
 
 Declare = Callable[[Callable[..., None]], AppActor[..., Any]]
 ROW = Task("embedded_probe", "jobs", Area.SHARED, 30, Retry(2, 0.01, 0.02))
@@ -55,9 +56,10 @@ def task(broker: SqliteBroker) -> Declare:
 def working(broker: SqliteBroker) -> Iterator[None]:
     worker = Worker(broker, worker_threads=2, worker_timeout=50)
     worker.start()
+    await_threads(worker)
     try:
         yield
-        broker.join("jobs", timeout=20_000)
+        broker.join("jobs", timeout=60_000)
     finally:
         worker.stop(10_000)
 

@@ -20,17 +20,21 @@ from core.ads.admission import admit
 from models.database import db, disconnect, fetch
 from tests.conftest import SettingsEnv
 from tests.core.ads import stage
-from tests.runtime.conftest import eventually
+from tests.runtime.conftest import be_patient, eventually
 from worker import actor as actors
 from worker import events
 from worker.ads import clicks
 from worker.broker import HardenedRabbitmqBroker, load_actors, make_broker
 from worker.failures import BadMessage
 from worker.outbox import Relay
+from worker.process import await_threads
 
 
 @pytest.fixture
-def broker(postgres_database: Any, rabbitmq_url: str, settings_env: SettingsEnv) -> Iterator[HardenedRabbitmqBroker]:
+def broker(
+    postgres_database: Any, rabbitmq_url: str, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[HardenedRabbitmqBroker]:
+    be_patient(monkeypatch)
     made = bound(settings_env, rabbitmq_url)
     yield from ended(made)
 
@@ -124,6 +128,7 @@ def test_an_event_follows_the_commit_of_its_change_through_outbox_and_worker(
         assert subscriber.read() == []
     worker = Worker(broker, queues={"jobs"}, worker_threads=1, worker_timeout=100)
     worker.start()
+    await_threads(worker)
     found = subscriber.wait()
     worker.stop(5000)
     assert [(each["key"], each["data"]) for each in found] == [("campaign.update", {"campaign_id": 7})]

@@ -26,6 +26,7 @@ from worker.ads import archive
 from worker.ads.archive import archive_old_stats, drop_old_rejections, erase_old_addresses
 from worker.broker import make_broker
 from worker.embedded import SqliteBroker
+from worker.process import await_threads
 
 
 @pytest.fixture
@@ -43,6 +44,7 @@ def broker(sqlite_database: Any, settings_env: SettingsEnv) -> Iterator[SqliteBr
 def working(broker: SqliteBroker) -> Iterator[None]:
     worker = Worker(broker, worker_threads=2, worker_timeout=50)
     worker.start()
+    await_threads(worker)
     yield
     worker.stop(10_000)
 
