@@ -43,7 +43,7 @@ def test_a_patient_publisher_fails_at_the_deadline_when_nobody_answers(
     started = monotonic()
 
     with pytest.raises(PublishFailed):
-        made.publish("jobs", b"x", 0.3).result(5)
+        made.publish("jobs", b"x", 0.3).result(60)
 
     assert monotonic() - started >= 0.3
     made.close()
@@ -56,7 +56,7 @@ def test_an_impatient_publisher_fails_at_once_while_the_broker_is_known_to_be_aw
     made = ConfirmPublisher(nowhere, waits=False)
     made.on_state_change.append(lambda state: down.set() if state is PublisherState.DOWN else None)
     made.start()
-    assert down.wait(10)
+    assert down.wait(60)
 
     with pytest.raises(NotConnected):
         made.publish("jobs", b"x", 60).result(0)
@@ -65,7 +65,7 @@ def test_an_impatient_publisher_fails_at_once_while_the_broker_is_known_to_be_aw
 
 
 def test_a_closed_publisher_takes_nothing(publisher: ConfirmPublisher) -> None:
-    publisher.publish("jobs", b"x", 5).result(6)
+    publisher.publish("jobs", b"x", 60).result(60)
     publisher.close()
 
     with pytest.raises(PublishFailed):
@@ -73,32 +73,32 @@ def test_a_closed_publisher_takes_nothing(publisher: ConfirmPublisher) -> None:
 
 
 def test_closing_waits_for_the_confirms_under_way(publisher: ConfirmPublisher) -> None:
-    futures = [publisher.publish("jobs", b"x", 30) for _ in range(2000)]
+    futures = [publisher.publish("jobs", b"x", 60) for _ in range(2000)]
 
-    publisher.close(30)
+    publisher.close(60)
 
     assert [future.exception(0) for future in futures] == [None] * 2000
 
 
 def test_a_publisher_that_never_published_leaves_nothing_behind(rabbitmq_url: str) -> None:
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
 
     ConfirmPublisher(parameters(rabbitmq_url)).close()
 
-    assert threading.active_count() == threads
+    assert set(threading.enumerate()) <= threads
 
 
 def test_many_threads_share_one_connection(publisher: ConfirmPublisher) -> None:
     failures: list[BaseException | None] = []
 
     def publish() -> None:
-        failures.extend(publisher.publish("jobs", b"x", 30).exception(31) for _ in range(100))
+        failures.extend(publisher.publish("jobs", b"x", 60).exception(61) for _ in range(100))
 
     threads = [threading.Thread(target=publish) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
 
     assert failures == [None] * 800
 
@@ -106,26 +106,26 @@ def test_many_threads_share_one_connection(publisher: ConfirmPublisher) -> None:
 def test_a_bug_on_the_io_thread_fails_what_waits_and_the_next_publish_works(
     publisher: ConfirmPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publisher.publish("jobs", b"x", 5).result(6)
+    publisher.publish("jobs", b"x", 60).result(60)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     with monkeypatch.context() as broken:
         broken.setattr(Wire, "send", None)
         with pytest.raises(PublishFailed):
-            publisher.publish("jobs", b"x", 30).result(10)
+            publisher.publish("jobs", b"x", 60).result(60)
         eventually(lambda: "publisher" not in {thread.name for thread in threading.enumerate()})
 
-    publisher.publish("jobs", b"x", 5).result(6)
+    publisher.publish("jobs", b"x", 60).result(60)
 
 
 def test_a_callback_may_publish_the_next_message(publisher: ConfirmPublisher) -> None:
     done = threading.Event()
 
     def again(_: object) -> None:
-        publisher.publish("jobs", b"second", 5).add_done_callback(lambda _: done.set())
+        publisher.publish("jobs", b"second", 60).add_done_callback(lambda _: done.set())
 
-    publisher.publish("jobs", b"first", 5).add_done_callback(again)
+    publisher.publish("jobs", b"first", 60).add_done_callback(again)
 
-    assert done.wait(10)
+    assert done.wait(60)
 
 
 @pytest.mark.parametrize("role", ["redirect", "worker"])
