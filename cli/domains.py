@@ -126,12 +126,14 @@ def unblock(
     from cli.output import say, show_json
     from cli.pipeline_words import acting, told
     from cli.session import confirm, database
+    from core.domains import pipelines
     from worker.domains.spares import unblock_by_hand
 
     name = domain_checks.name_of(domain)
     freed: list[dict[str, Any]] = []
     with database() as settings, told():
         places, seen = _history(name, 5)
+        problem = pipelines.objection(name)
         for line in [*places, *seen]:
             say("  ".join(f"{key}={value}" for key, value in line.items() if value is not None))
         if not dry_run:
@@ -140,9 +142,10 @@ def unblock(
                 freed = [_freed(one) for one in unblock_by_hand(name, reason, acting(), force=force)]
     document = {"domain": name, "roles": places, "answers": seen, "unblocked": freed, "done": not dry_run}
     if as_json:
-        return show_json(document, schema="domains.unblock/1")
+        return show_json(document | {"problem": None if force else problem or None}, schema="domains.unblock/1")
     went = ", ".join(f"{one['role']} in {one['pipeline']}" for one in freed)
-    return print(f"{name}: {'would be unblocked' if dry_run else f'unblocked: {went}'}")
+    would = f"would be refused: {problem}" if problem and not force else "would be unblocked"
+    return print(f"{name}: {would if dry_run else f'unblocked: {went}'}")
 
 
 def _freed(one: Unblocked) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from config.clock import now
@@ -173,20 +173,29 @@ def unblock(domain: str, reason: str, by: By, *, force: bool = False) -> list[Un
 
 def _unblock(domain: str, reason: str, by: By, force: bool) -> list[Unblocked]:
     lines = hold_still(pipelines.holding(domain, Role.BLOCKED))
-    places = [place for line in lines.values() if (place := line.place(domain)) and place.role is Role.BLOCKED]
-    if not places:
-        raise AlreadyChanged(f"domain: {domain} is not blocked anywhere")
-    if not force and places[0].gate is Gate.BAD:
-        raise Refused(f"domain: {domain} is still bad ({', '.join(places[0].faults)}); --force unblocks it anyway")
+    if (problem := _still_bad(lines.values(), domain)) and not force:
+        raise Refused(problem)
     record(by, "domain.unblock", f"domain:{domain}", reason=reason, forced=force)
     return _unblocked(lines, domain, Order(reason=reason, actor=by.name, trigger=Trigger.RETURN, seq=None))
+
+
+def objection(domain: str) -> str:
+    """Why a domain would not be unblocked without force; raises AlreadyChanged if it is not blocked."""
+    return _still_bad(pipelines.lines(pipelines.holding(domain, Role.BLOCKED)), domain)
+
+
+def _still_bad(lines: Iterable[Line], domain: str) -> str:
+    found = next((place for line in lines for place in line.of(Role.BLOCKED) if place.name == domain), None)
+    if found is None:
+        raise AlreadyChanged(f"domain: {domain} is not blocked anywhere")
+    faults = ", ".join(found.faults) if found.gate is Gate.BAD else ""
+    return faults and f"domain: {domain} is still bad ({faults}); --force unblocks it anyway"
 
 
 def return_to_work(domain: str, *, evidence_id: int | None = None) -> list[Unblocked]:
     """Unblock a domain that is safe again in every pipeline that holds it; twice changes nothing."""
     order = Order(reason="safe again", actor="system", trigger=Trigger.RETURN, seq=None, evidence_id=evidence_id)
-    held = (Role.BLOCKED,)
-    return conflicts.transaction(lambda: _unblocked(hold_still(pipelines.holding(domain, *held)), domain, order))
+    return conflicts.transaction(lambda: _unblocked(hold_still(pipelines.holding(domain, Role.BLOCKED)), domain, order))
 
 
 def _unblocked(lines: dict[int, Line], domain: str, order: Order) -> list[Unblocked]:

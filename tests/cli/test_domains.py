@@ -141,6 +141,22 @@ def test_a_person_unblocks_after_seeing_the_evidence_and_a_bad_domain_only_by_fo
     assert (embedded(*words, "--yes"), "is not blocked" in embedded.err) == (1, True)
 
 
+def test_a_dry_run_says_what_unblocking_would_come_to(embedded: Cli) -> None:
+    made = pipeline("P", A, B)
+    words = ("domains", "unblock", A, "--reason", "wrong listing", "--dry-run")
+    assert (embedded(*words), "is not blocked" in embedded.err, embedded.out) == (1, True, "")
+    assert (embedded(*words, "--force"), "is not blocked" in embedded.err) == (1, True)
+    assert made.block_active_domain("GSB_UNSAFE", evidence=answer(A, Verdict.UNSAFE))
+    assert (embedded(*words), "would be refused: domain: " in embedded.out, "--force" in embedded.out) == (
+        0,
+        True,
+        True,
+    )
+    assert "gsb: bad" in embedded.json(*words)["problem"]
+    assert (embedded(*words, "--force"), "would be unblocked" in embedded.out) == (0, True)
+    assert (embedded.json(*words, "--force")["problem"], roles()[A]) == (None, "blocked")
+
+
 def test_the_doctor_names_what_tracking_domains_lack(sqlite_database: Any, settings_env: SettingsEnv) -> None:
     def found() -> list[str]:
         return [f"{one.state} {one.what}" for one in doctor.examine() if one.area == "domains"]
