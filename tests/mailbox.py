@@ -119,7 +119,7 @@ def mailbox(*, tls: ssl.SSLContext | None = None, asks: bool = False) -> Iterato
     more: dict[str, Any] = {"tls_context": tls} if tls else {}
     if asks:
         more |= {"authenticator": _check, "auth_require_tls": False}
-    server = _Server(box, hostname="127.0.0.1", port=0, server_hostname="mail.test", **more)
+    server = _Server(box, hostname="127.0.0.1", port=0, server_hostname="mail.test", ready_timeout=60, **more)
     server.start()
     try:
         box.port = server.port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import socket
 import ssl
 import struct
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 
 Behaviour = Callable[["Visit"], None]
 
@@ -38,6 +40,12 @@ class Peer:
         for thread in self._threads:
             thread.join(5)
 
+    def wait_until_closed(self) -> None:
+        """Until every connection so far has been closed from here."""
+        for thread in self._threads[1:]:
+            thread.join(60)
+            assert not thread.is_alive()
+
     def _accept(self) -> None:
         while True:
             try:
@@ -50,7 +58,7 @@ class Peer:
             thread.start()
 
     def _serve(self, sock: socket.socket) -> None:
-        sock.settimeout(5)
+        sock.settimeout(30)
         with suppress(OSError), self._secured(sock) as secured:
             while request := _read_request(secured, self.stopping):
                 self.requests.append(request)
@@ -83,6 +91,7 @@ def _read_request(sock: socket.socket, stopping: threading.Event) -> bytes:
     while not stopping.is_set():
         head, found, rest = data.partition(b"\r\n\r\n")
         if found and len(rest) >= _length(head):
+            sock.settimeout(30)
             return data
         sock.settimeout(0.05)
         try:
@@ -183,10 +192,13 @@ def flood(head: bytes, block: bytes, times: int) -> Behaviour:
     return behave
 
 
+@cache
 def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port on which nothing listens, and which nobody else is given meanwhile, not even a connection to it."""
+    held = socket.socket()
+    atexit.register(held.close)
+    held.bind(("127.0.0.1", 0))
+    return int(held.getsockname()[1])
 
 
 class SetClock:

@@ -33,8 +33,8 @@ def looking_up(monkeypatch: pytest.MonkeyPatch, *answers: Any, wait: float = 0) 
     return stop
 
 
-def client(url: str) -> Client:
-    return Client("vendor", url, timeout=(0.3, 1.0), deadline=1.0)
+def client(url: str, connect: float = 30.0) -> Client:
+    return Client("vendor", url, timeout=(connect, 30.0), deadline=30.0)
 
 
 def test_a_name_is_looked_up_and_its_second_address_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_a_name_lookup_that_hangs_runs_into_the_connect_timeout(monkeypatch: pyt
     stop = looking_up(monkeypatch, wait=30)
     began = time.monotonic()
     with pytest.raises(Unavailable) as caught:
-        client("http://api.sandbox.test").call("POST", "/", effect=Effect.ONCE)
+        client("http://api.sandbox.test", connect=0.3).call("POST", "/", effect=Effect.ONCE)
     stop.set()
-    assert time.monotonic() - began < 4.5
+    assert time.monotonic() - began < 15
     assert (caught.value.sent, caught.value.timed_out) == (False, True)

@@ -27,9 +27,18 @@ def offer_ending(digits: str) -> UUID:
     return UUID(f"11111111-0000-4000-8000-00000000{digits}")
 
 
+# more time than a loaded machine takes for any call, and so little that silence is noticed soon
+PATIENT = {"seconds": 30.0, "batch_seconds": 30.0}
+HASTY = {"seconds": 2.0, "batch_seconds": 2.0}
+
+
 def http(url: str, **options: Any) -> HttpAdLoad:
-    return HttpAdLoad(url, "USD", **{"seconds": 0.5, "batch_seconds": 0.7} | options)
+    made = HttpAdLoad(url, "USD", **PATIENT | options)
+    made.client.timeout = (30.0, made.client.timeout[1])
+    return made
 
 
 def xmlrpc(url: str, **options: Any) -> XmlRpcAdLoad:
-    return XmlRpcAdLoad(url, "USD", **{"seconds": 0.5, "batch_seconds": 0.7} | options)
+    made = XmlRpcAdLoad(url, "USD", **PATIENT | options)
+    made.client.timeout = (30.0, made.client.timeout[1])
+    return made

@@ -16,7 +16,7 @@ from integrations.adload.port import CampaignFacts, CampaignTotal, ChargeReply, 
 from integrations.errors import Malformed, OutsideError, Rejected, Unauthorized, Unavailable
 from sandbox.server import Sandbox
 from tests.integrations import peer as at
-from tests.integrations.adload.made import CAMPAIGN, OFFER, charge, http, offer_ending
+from tests.integrations.adload.made import CAMPAIGN, HASTY, OFFER, PATIENT, charge, http, offer_ending
 from tests.integrations.peer import SetClock, peer
 
 OK, REFUSED, ERROR = ChargeStatus.OK, ChargeStatus.REFUSED, ChargeStatus.ERROR
@@ -41,7 +41,7 @@ def test_the_same_key_again_is_answered_with_the_first_charge(sandbox: Sandbox) 
 
 def test_a_thousand_charges_travel_in_chunks_and_come_back_in_order(sandbox: Sandbox) -> None:
     asked = [charge() for _ in range(1001)]
-    replies = http(sandbox.adload_url, batch_seconds=10.0).add_clicks(asked)
+    replies = http(sandbox.adload_url).add_clicks(asked)
     assert [reply.click_id for reply in replies] == [item.click_id for item in asked]
     assert {reply.status for reply in replies} == {OK}
     assert len(sandbox.journal("adload")) == 3
@@ -227,11 +227,11 @@ def test_one_bad_click_does_not_sink_its_batch(status: int) -> None:
 
 def test_items_that_no_longer_fit_into_the_time_wait_for_the_next_attempt() -> None:
     def slow_single(visit: at.Visit) -> None:
-        time.sleep(0.15)
+        time.sleep(0.5)
         refuse_batches(400)(visit)
 
     with peer(slow_single) as server:
-        replies = http(server.url, batch_seconds=0.4).add_clicks([charge() for _ in range(20)])
+        replies = http(server.url, batch_seconds=3.0).add_clicks([charge() for _ in range(20)])
     assert replies[0].status is OK
     assert (verdict(replies[-1]), replies[-1].sent) == ((ERROR, "adload_timeout"), False)
     assert len(server.requests) < 8
@@ -240,7 +240,7 @@ def test_items_that_no_longer_fit_into_the_time_wait_for_the_next_attempt() -> N
 FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"type": "hang"}, "adload_timeout"),
     ({"type": "trickle", "every_ms": 100}, "adload_timeout"),
-    ({"type": "latency_ms", "ms": 1500}, "adload_timeout"),
+    ({"type": "latency_ms", "ms": 60_000}, "adload_timeout"),
     ({"type": "drop"}, "adload_unreachable"),
     ({"type": "reset"}, "adload_unreachable"),
     ({"type": "commit_then_drop"}, "adload_unreachable"),
@@ -269,14 +269,13 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("action", "code"), FAULTS)
 def test_after_any_fault_the_same_key_charges_exactly_once(sandbox: Sandbox, action: dict[str, Any], code: str) -> None:
-    patience = {} if code == "adload_timeout" else {"seconds": 30.0, "batch_seconds": 30.0}
+    patience = HASTY if code == "adload_timeout" else PATIENT
     driver, asked = http(sandbox.adload_url, **patience), [charge(), charge()]
     sandbox.fault("adload", action, times=1)
     began = time.monotonic()
     assert {verdict(reply) for reply in driver.add_clicks(asked)} == {(ERROR, code)}
-    assert time.monotonic() - began < 4.5
-    patient = http(sandbox.adload_url, seconds=30.0, batch_seconds=30.0)
-    assert {reply.status for reply in patient.add_clicks(asked)} == {OK}
+    assert time.monotonic() - began < 15
+    assert {reply.status for reply in http(sandbox.adload_url).add_clicks(asked)} == {OK}
     assert len(sandbox.ledger()) == 2
 
 
@@ -285,7 +284,7 @@ def test_without_idempotency_what_may_have_been_charged_is_unknown(
     sandbox: Sandbox, action: dict[str, Any], code: str
 ) -> None:
     sandbox.fault("adload", action, times=1)
-    patience = {} if code == "adload_timeout" else {"seconds": 30.0, "batch_seconds": 30.0}
+    patience = HASTY if code == "adload_timeout" else PATIENT
     [reply] = http(sandbox.adload_url, idempotent=False, **patience).add_clicks([charge()])
     turned_away = action["type"] in ("redirect", "retry_after") or action.get("status") in (401, 404, 503)
     assert reply.sent is not turned_away

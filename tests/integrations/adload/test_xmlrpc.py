@@ -17,7 +17,7 @@ from integrations.adload.xmlrpc import XmlRpcAdLoad
 from integrations.errors import Malformed, Rejected, Unauthorized, Unavailable
 from sandbox.server import Sandbox
 from tests.integrations import peer as at
-from tests.integrations.adload.made import CAMPAIGN, charge, offer_ending, xmlrpc
+from tests.integrations.adload.made import CAMPAIGN, HASTY, PATIENT, charge, offer_ending, xmlrpc
 from tests.integrations.peer import peer
 
 OK, REFUSED, ERROR = ChargeStatus.OK, ChargeStatus.REFUSED, ChargeStatus.ERROR
@@ -36,7 +36,7 @@ def test_a_charge_is_confirmed_with_its_exact_cost_and_time(sandbox: Sandbox) ->
 
 def test_a_batch_is_made_of_one_call_after_another(sandbox: Sandbox) -> None:
     asked = [charge() for _ in range(5)]
-    replies = xmlrpc(sandbox.adload_url, batch_seconds=5.0).add_clicks([*asked, asked[0]])
+    replies = xmlrpc(sandbox.adload_url).add_clicks([*asked, asked[0]])
     assert [reply.click_id for reply in replies] == [item.click_id for item in asked]
     assert len(sandbox.ledger()) == 5
 
@@ -131,8 +131,9 @@ FAULTS: list[dict[str, Any]] = [
 def test_what_was_sent_and_not_answered_is_unknown_and_sent_once(sandbox: Sandbox, action: dict[str, Any]) -> None:
     sandbox.fault("adload", action)
     began = time.monotonic()
-    [reply] = xmlrpc(sandbox.adload_url).add_clicks([charge()])
-    assert time.monotonic() - began < 4.5
+    patience = HASTY if action["type"] in ("hang", "trickle") else PATIENT
+    [reply] = xmlrpc(sandbox.adload_url, **patience).add_clicks([charge()])
+    assert time.monotonic() - began < 15
     assert (verdict(reply), reply.sent) == ((ERROR, "adload_unknown_outcome"), True)
     assert len(sandbox.journal("adload")) == 1
 
@@ -161,10 +162,10 @@ def test_where_nobody_listens_nothing_was_sent() -> None:
 
 
 def test_what_no_longer_fits_into_the_batchs_time_is_not_sent(sandbox: Sandbox) -> None:
-    sandbox.fault("adload", {"type": "latency_ms", "ms": 150})
+    sandbox.fault("adload", {"type": "latency_ms", "ms": 500})
     began = time.monotonic()
-    replies = xmlrpc(sandbox.adload_url, batch_seconds=0.4).add_clicks([charge() for _ in range(10)])
-    assert time.monotonic() - began < 4.5
+    replies = xmlrpc(sandbox.adload_url, batch_seconds=2.5).add_clicks([charge() for _ in range(10)])
+    assert time.monotonic() - began < 15
     assert replies[0].status is OK
     assert (verdict(replies[-1]), replies[-1].sent) == ((ERROR, "adload_timeout"), False)
     assert len(sandbox.journal("adload")) < 6
@@ -172,7 +173,7 @@ def test_what_no_longer_fits_into_the_batchs_time_is_not_sent(sandbox: Sandbox) 
 
 def test_an_open_breaker_answers_without_calling_and_says_nothing_was_sent(sandbox: Sandbox) -> None:
     sandbox.fault("adload", {"type": "drop"})
-    driver = xmlrpc(sandbox.adload_url, batch_seconds=5.0)
+    driver = xmlrpc(sandbox.adload_url)
     replies = driver.add_clicks([charge() for _ in range(20)])
     assert [reply.sent for reply in replies] == [True] * 5 + [False] * 15
     assert driver.breaker_open()

@@ -31,19 +31,19 @@ class Memory:
         self.entries |= {(provider, entry[0]): entry for entry in entries}
 
 
-def v5(sandbox: Sandbox | str, *, patient: bool = False, **options: Any) -> SafeBrowsing:
+def v5(sandbox: Sandbox | str, *, hasty: bool = False, **options: Any) -> SafeBrowsing:
     url = sandbox if isinstance(sandbox, str) else f"{sandbox.url}/gsb/v5"
     made = SafeBrowsing(KEY, url, **options)
-    return made if patient else _quick(made)
+    return _hasty(made) if hasty else made
 
 
-def web_risk(sandbox: Sandbox | str, *, patient: bool = False, **options: Any) -> WebRisk:
+def web_risk(sandbox: Sandbox | str, *, hasty: bool = False, **options: Any) -> WebRisk:
     url = sandbox if isinstance(sandbox, str) else f"{sandbox.url}/webrisk/v1"
     made = WebRisk(KEY, url, **options)
-    return made if patient else _quick(made)
+    return _hasty(made) if hasty else made
 
 
-def _quick(made: _Provider) -> _Provider:
+def _hasty(made: _Provider) -> _Provider:
     """Silence is noticed after half a second."""
     made.client.timeout, made.client.deadline = (0.5, 0.5), 0.7
     return made

@@ -97,7 +97,7 @@ def test_own_pace_is_waited_for(sandbox: Sandbox) -> None:
         waits.append(seconds)
         now[0] += seconds
 
-    provider = web_risk(sandbox, patient=True, clock=lambda: now[0], sleep=sleep)
+    provider = web_risk(sandbox, clock=lambda: now[0], sleep=sleep)
     found = provider.check([f"go.d{number}.test" for number in range(80)])
     assert set(states(found).values()) == {SAFE}
     assert waits
