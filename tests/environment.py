@@ -38,6 +38,10 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator
     monkeypatch.setitem(Settings.model_config, "env_file", None)
     # nobody pulls the plug in a test, so no commit has to wait for the disk
     monkeypatch.setitem(connections._PRAGMAS, "synchronous", "off")
+    # nor does a thread fail because another, which holds what it waits for, gets no processor for seconds
+    monkeypatch.setitem(connections._PRAGMAS, "busy_timeout", 60_000)
+    patient = connections._LIMITS.replace("lock_timeout=2000", "lock_timeout=14000")
+    monkeypatch.setattr(connections, "_LIMITS", patient)
     for name in map(str.upper, Settings.model_fields):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(f"{name}_FILE", raising=False)

@@ -112,8 +112,8 @@ def held() -> set[tuple[str, str]]:
 
 def hurried(patch: pytest.MonkeyPatch, *, silent: bool, hanging: bool) -> None:
     """Nobody waits long for what does not come."""
-    patch.setattr("integrations.dns.TRY_SECONDS", 0.06 if silent else 1.0)
-    patch.setattr("integrations.dns.LIFETIME_SECONDS", 0.12 if silent else 3.0)
+    patch.setattr("integrations.dns.TRY_SECONDS", 0.06 if silent else 20.0)
+    patch.setattr("integrations.dns.LIFETIME_SECONDS", 0.12 if silent else 60.0)
     patch.setattr("integrations.safe_browsing.google.TIMEOUT", (1.0, 0.1 if hanging else 5.0))
     reputation._provider.cache_clear()
 
