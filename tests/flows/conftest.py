@@ -49,7 +49,7 @@ class Product:
         query = "select count(*) from task_run where task = %s and result = 'done'"
         return int(fetch(query, (task,))[0][0])
 
-    def eventually(self, condition: Callable[[], object], what: str = "the condition", seconds: float = 30.0) -> Any:
+    def eventually(self, condition: Callable[[], object], what: str = "the condition", seconds: float = 120.0) -> Any:
         """The first true value of the condition."""
         deadline = monotonic() + seconds
         while not (value := condition()):

@@ -18,11 +18,11 @@ from core.ads.admission import admit
 from core.ads.drivers import driver
 from integrations.adload.http import HttpAdLoad
 from integrations.adload.port import AdLoad
-from integrations.adload.xmlrpc import XmlRpcAdLoad
 from models.ads import Campaign, Offer
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.ads.stage import SECOND, Stage, build, fault, local, outcomes, stored
+from tests.integrations.adload.made import HASTY, PATIENT, http, xmlrpc
 from worker.ads.clicks import clean_ip_blacklist, finish_pending_clicks, process_click, process_clicks
 
 LATER = timedelta(minutes=3)
@@ -32,8 +32,8 @@ Make = Callable[..., AdLoad]
 @pytest.fixture(params=["http", "xmlrpc"])
 def adload(request: pytest.FixtureRequest, sandbox: Sandbox) -> AdLoad:
     if request.param == "http":
-        return HttpAdLoad(sandbox.adload_url, "USD", seconds=0.5, batch_seconds=1.0)
-    return XmlRpcAdLoad(sandbox.adload_url, "USD", seconds=0.5, batch_seconds=1.0)
+        return http(sandbox.adload_url)
+    return xmlrpc(sandbox.adload_url)
 
 
 @pytest.fixture
@@ -80,22 +80,21 @@ def test_adload_charging_nothing_for_a_paid_click_is_a_fault(stage: Stage, sandb
 def test_with_a_sick_adload_over_http_clicks_wait_and_each_is_charged_once_in_the_end(
     stage: Stage, sandbox: Sandbox, fault: str
 ) -> None:
-    adload = HttpAdLoad(sandbox.adload_url, "USD", seconds=0.5, batch_seconds=0.5)
     clicks = [stage.click(number, at=number * SECOND) for number in range(3)]
     sandbox.fault("adload", {"type": fault}, times=1)
-    admit(clicks, adload)
+    admit(clicks, http(sandbox.adload_url, **HASTY if fault == "hang" else PATIENT))
     assert outcomes(clicks) == ["pending"] * 3
-    _finish_later(adload)
+    _finish_later(http(sandbox.adload_url))
     assert outcomes(clicks) == ["done"] * 3
     assert sorted(line["click_id"] for line in sandbox.ledger()) == sorted(str(click.click_id) for click in clicks)
 
 
-@pytest.mark.parametrize("driver_of", [HttpAdLoad, XmlRpcAdLoad])
+@pytest.mark.parametrize("driver_of", [http, xmlrpc])
 def test_check_18_without_idempotency_a_charge_whose_answer_got_lost_is_never_repeated(
     stage: Stage, sandbox: Sandbox, driver_of: Make
 ) -> None:
-    more = {"idempotent": False} if driver_of is HttpAdLoad else {}
-    adload, click = driver_of(sandbox.adload_url, "USD", seconds=0.5, batch_seconds=0.5, **more), stage.click()
+    more = {"idempotent": False} if driver_of is http else {}
+    adload, click = driver_of(sandbox.adload_url, **more), stage.click()
     sandbox.fault("adload", {"type": "commit_then_drop"}, times=1)
     admit([click], adload)
     _finish_later(adload)
@@ -138,7 +137,7 @@ def test_the_sweeping_actor_charges_what_an_unreachable_adload_left(
 def test_a_campaign_known_to_adload_by_another_id_is_charged_under_that_id(stage: Stage, sandbox: Sandbox) -> None:
     outside = new_id()
     Campaign.update(adload_id=str(outside)).execute()
-    admit([stage.click()], HttpAdLoad(sandbox.adload_url, "USD"))
+    admit([stage.click()], http(sandbox.adload_url))
     assert [line["campaign"] for line in sandbox.ledger()] == [str(outside)]
 
 
