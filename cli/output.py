@@ -34,7 +34,14 @@ def show_json(document: Record, *, schema: str) -> None:
 
 def say(text: str) -> None:
     """Talk, as opposed to data: goes to stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print("\n".join(map(harmless, text.split("\n"))), file=sys.stderr, flush=True)
+
+
+def harmless(text: str) -> str:
+    """The text without what a terminal would obey, for some of it comes from outside; control characters are named."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def columns_of(rows: Sequence[Record], columns: Sequence[str]) -> list[str]:
@@ -52,7 +59,7 @@ def cell(value: Any) -> str:
         return f"{value:%Y-%m-%d %H:%M:%SZ}"
     if isinstance(value, (date, Enum)):
         return str(value.value if isinstance(value, Enum) else value)
-    return str(value).replace("\t", " ").replace("\n", " ")
+    return harmless(str(value).replace("\t", " ").replace("\n", " "))
 
 
 def _tab_separated(rows: Sequence[Record], columns: Sequence[str]) -> None:
@@ -66,11 +73,14 @@ def _tab_separated(rows: Sequence[Record], columns: Sequence[str]) -> None:
 def _table(rows: Sequence[Record], title: str, columns: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     names = columns_of(rows, columns)
-    table = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    table = Table(
+        title=Text(title) if title else None, title_justify="left", box=None, header_style="bold", pad_edge=False
+    )
     for name in names:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(cell(row.get(name)) for name in names))
-    Console().print(table if rows else f"{title or 'Result'}: nothing to show")
+        table.add_row(*(Text(cell(row.get(name))) for name in names))
+    Console().print(table if rows else Text(f"{title or 'Result'}: nothing to show"))
