@@ -14,12 +14,14 @@ from cli.session import DryRun, Json, Yes
 if TYPE_CHECKING:
     from core.domains.spares import Stock
     from models.roles import Unblocked
+    from models.switch_history import PastAnswer
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Tracking domains: check, history, spares, answer, unblock."
 )
 app.command("check")(domain_checks.check)
 app.command()(safety.answer)
+ANSWER = ("at", "source", "verdict", "why", "subject", "provider")
 Name = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain.")]
 
 
@@ -46,7 +48,7 @@ def history(
     if as_json:
         return show_json({"domain": name, "roles": places, "answers": seen}, schema="domains.history/1")
     show(places, schema="", as_json=False, title=f"{name}: roles")
-    return show(seen, schema="", as_json=False, title="Answers")
+    return show(seen, schema="", as_json=False, title="Answers", columns=ANSWER)
 
 
 def _history(name: str, limit: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -55,7 +57,16 @@ def _history(name: str, limit: int) -> tuple[list[dict[str, Any]], list[dict[str
     roles, answers = switch_history.roles_of(name), switch_history.answers_about(name, limit)
     if not roles and not answers:
         raise CommandError(f"{name} is no tracking domain here", hint="signalbox pipelines list")
-    return list(map(asdict, roles)), list(map(asdict, answers))
+    return list(map(asdict, roles)), [asdict(one) | {"why": _why(one)} for one in answers]
+
+
+def _why(answer: PastAnswer) -> str:
+    """What an answer rests on; one that could not be believed says so."""
+    from core.domains import lookups
+    from models.domain_states import Source, Verdict
+
+    said = lookups.grounds(Source(answer.source), Verdict(answer.verdict), answer.grounds)
+    return ", ".join(filter(None, [said, "the canaries failed" if answer.canary_ok is False else ""]))
 
 
 @app.command()
@@ -123,7 +134,7 @@ def unblock(
 
       signalbox domains unblock c4.example --reason "wrong listing" --force --yes
     """
-    from cli.output import say, show_json
+    from cli.output import cell, say, show_json
     from cli.pipeline_words import acting, told
     from cli.session import confirm, database
     from core.domains import pipelines
@@ -134,8 +145,8 @@ def unblock(
     with database() as settings, told():
         places, seen = _history(name, 5)
         problem = pipelines.objection(name)
-        for line in [*places, *seen]:
-            say("  ".join(f"{key}={value}" for key, value in line.items() if value is not None))
+        for line in [*places, *({key: one[key] for key in ANSWER} for one in seen)]:
+            say("  ".join(f"{key}={cell(value)}" for key, value in line.items() if value not in (None, "")))
         if not dry_run:
             confirm(f"unblock {name}?", yes)
             with domain_checks.broker(settings):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from config.clock import now
 from models import bulk
 from models.database import fetch
@@ -61,13 +63,17 @@ class PastRole:
 
 @dataclass(frozen=True, slots=True)
 class PastAnswer:
-    """One answer about a domain."""
+    """One answer about a domain; `grounds` is what the verdict rests on, in the words of its source."""
 
     at: datetime
     source: str
     verdict: str
     subject: str
     provider: str
+    live: bool
+    canary_ok: bool | None
+    id: int
+    grounds: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,8 @@ join tracking_domain d on d.id = p.domain_id join tracking_domain_pipeline l on 
 where d.name = %s order by l.name
 """
 _ANSWERS = """
-select e.observed_at, e.source, e.verdict, e.subject, e.provider from domain_evidence e
+select e.observed_at, e.source, e.verdict, e.subject, e.provider, e.live, e.canary_ok, e.id, e.detail
+from domain_evidence e
 join tracking_domain d on d.id = e.domain_id where d.name = %s order by e.observed_at desc, e.id desc limit %s
 """
 _SYNC = """
@@ -143,7 +150,15 @@ def roles_of(domain: str) -> list[PastRole]:
 
 def answers_about(domain: str, most: int = 50) -> list[PastAnswer]:
     """The newest stored answers about a domain, newest first."""
-    return [PastAnswer(instant(row[0]), *row[1:]) for row in fetch(_ANSWERS, (domain, most))]
+    return [_answer(*row) for row in fetch(_ANSWERS, (domain, most))]
+
+
+def _answer(
+    at: Any, source: str, verdict: str, subject: str, provider: str, live: Any, canary_ok: Any, number: int, detail: Any
+) -> PastAnswer:
+    grounds = orjson.loads(detail) if isinstance(detail, str) else detail
+    sung = None if canary_ok is None else bool(canary_ok)
+    return PastAnswer(instant(at), source, verdict, subject, provider, bool(live), sung, int(number), grounds)
 
 
 def badges(at: datetime) -> dict[int, dict[str, Badge]]:

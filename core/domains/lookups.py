@@ -25,6 +25,7 @@ REGISTRY_SECONDS = {True: 30.0, False: 1.5}
 """A registry is asked once a second: worth the wait for a few names, not for hundreds."""
 _DAY = timedelta(hours=24)
 _REASONS = {Source.GSB: Reason.GSB_UNSAFE, Source.DNS: Reason.DNS_NOT_RESOLVABLE, Source.TLS: Reason.TLS_INVALID}
+_MOST_PIECES, _LONGEST_PIECE = 3, 200
 _WORST = (Verdict.UNSAFE, Verdict.SUSPECT, Verdict.UNKNOWN, Verdict.SAFE)
 
 
@@ -139,8 +140,8 @@ def _seen(domain: Watched, source: Source, found: Finding | None) -> Seen:
         known = domain.known.get(source) if source is Source.RDAP else None
         if known is None:
             return Seen(Verdict.UNKNOWN, _SILENT[source], "", None)
-        return Seen(known.verdict, _note(source, known.verdict, known.detail), source.value, known.observed_at)
-    note, verdict = _note(source, found.verdict, found.detail), found.verdict
+        return Seen(known.verdict, grounds(source, known.verdict, known.detail), source.value, known.observed_at)
+    note, verdict = grounds(source, found.verdict, found.detail), found.verdict
     if source in (Source.GSB, Source.DNS) and verdict is Verdict.SUSPECT:
         verdict, note = Verdict.UNSAFE, f"{note}, not confirmed yet"
     return Seen(verdict, note, found.provider, found.observed_at)
@@ -152,9 +153,9 @@ _SILENT = {
 }  # fmt: skip
 
 
-def _note(source: Source, verdict: Verdict, detail: Mapping[str, Any]) -> str:
-    """The grounds in a few words."""
-    return ", ".join(text for text in _NOTES[source](verdict, detail) if text)
+def grounds(source: Source, verdict: Verdict, detail: Mapping[str, Any]) -> str:
+    """What an answer rests on, in a few words."""
+    return ", ".join(text for text in _NOTES.get(source, _of_pieces)(verdict, detail) if text)
 
 
 def _of_listing(verdict: Verdict, detail: Mapping[str, Any]) -> list[str]:
@@ -165,7 +166,9 @@ def _of_listing(verdict: Verdict, detail: Mapping[str, Any]) -> list[str]:
 def _of_vote(verdict: Verdict, detail: Mapping[str, Any]) -> list[str]:
     parts = [f"denied by {', '.join(detail['negative'])}" if detail.get("negative") else ""]
     parts.append(f"does not lead to {detail['mispointed']}" if detail.get("mispointed") else "")
-    return [*parts, "sinkholed" if detail.get("sinkholed") else ""]
+    parts.append(f"sinkholed by {', '.join(detail['sinkholed'])}" if detail.get("sinkholed") else "")
+    silent = verdict is Verdict.UNKNOWN and not any(parts)
+    return [*parts, "no resolver gave an answer that counts" if silent else ""]
 
 
 def _of_certificate(verdict: Verdict, detail: Mapping[str, Any]) -> list[str]:
@@ -179,6 +182,15 @@ def _of_page(verdict: Verdict, detail: Mapping[str, Any]) -> list[str]:
 def _of_registration(verdict: Verdict, detail: Mapping[str, Any]) -> list[str]:
     until = f"until {str(detail['until'])[:10]}" if detail.get("until") else "no date"
     return [until, "on hold" if detail.get("hold") else "", "not registered" if detail.get("gone") else ""]
+
+
+def _of_pieces(verdict: Verdict, detail: Mapping[str, Any]) -> list[str]:
+    """What a checker or a person brought with an answer."""
+    pieces = [piece for piece in detail.get("evidence", ()) if isinstance(piece, Mapping)]
+    words = [
+        " ".join(str(piece[name]) for name in ("kind", "category", "detail") if piece.get(name)) for piece in pieces
+    ]
+    return [text[:_LONGEST_PIECE] for text in words[:_MOST_PIECES]] + ["late" if detail.get("late") else ""]
 
 
 _NOTES: dict[Source, Callable[[Verdict, Mapping[str, Any]], list[str]]] = {

@@ -10,7 +10,7 @@ import pytest
 
 from cli import doctor
 from models.database import execute, fetch
-from models.domain_states import Verdict
+from models.domain_states import Source, Verdict
 from models.envelope import decode
 from sandbox.server import Sandbox
 from tests.cli.conftest import Cli
@@ -139,6 +139,28 @@ def test_a_person_unblocks_after_seeing_the_evidence_and_a_bad_domain_only_by_fo
     assert read().active_domain == A
     assert fetch("select count(*) from audit_log where action = 'domain.unblock'") == [(1,)]
     assert (embedded(*words, "--yes"), "is not blocked" in embedded.err) == (1, True)
+
+
+def test_the_history_of_a_domain_says_what_each_answer_rests_on(cli: Cli) -> None:
+    pipeline("P", A)
+    piece = {"kind": "gsc_security_issue_email", "category": "SOCIAL_ENGINEERING", "detail": "mail of 12:07"}
+    answer(A, Verdict.UNSAFE, detail={"threats": ["MALWARE"]})
+    answer(A, Verdict.SUSPECT, Source.DNS, detail={"negative": ["system", "1.1.1.1"]}, canary_ok=False)
+    answer(A, Verdict.UNSAFE, Source.GSC, detail={"request": "1", "evidence": [piece]}, canary_ok=None)
+    told = [one["why"] for one in cli.json("domains", "history", A)["answers"]]
+    assert told == [
+        "gsc_security_issue_email SOCIAL_ENGINEERING mail of 12:07",
+        "denied by system, 1.1.1.1, the canaries failed",
+        "suspected MALWARE",
+    ]
+    assert (cli("domains", "history", A), all(why in cli.out for why in told)) == (0, True)
+
+
+def test_resolvers_that_say_nothing_of_use_are_no_reason_left_out(cli: Cli, sandbox: Sandbox) -> None:
+    assert cli(*CHECK, "servfail.sandbox.test", "--only", "dns") == 5
+    assert cli.out.splitlines()[1].endswith("unknown\tunknown\tdns: no resolver gave an answer that counts")
+    assert cli(*CHECK, "sink.sandbox.test", "--only", "dns") == 5
+    assert "sinkholed by 127.0.0.1" in cli.out
 
 
 def test_a_dry_run_says_what_unblocking_would_come_to(embedded: Cli) -> None:
