@@ -13,7 +13,7 @@ from uuid import UUID
 from config import clock
 from config.settings import Settings
 from integrations.adload import answers, money
-from integrations.adload.pause import Pause
+from integrations.adload.pause import Ears, Pause
 from integrations.adload.port import CampaignFacts, CampaignTotal, Charge, ChargeReply, OfferFacts, OutcomeCode
 from integrations.adload.replies import code_of, distinct, failed, refused, unanswered
 from integrations.errors import Malformed, OutsideError, Rejected, Unauthorized
@@ -37,7 +37,8 @@ class HttpAdLoad:
     seconds: float = 2.0
     batch_seconds: float = 10.0
     idempotent: bool = True
-    on_pause: Callable[[Unauthorized], None] | None = None
+    on_pause: Callable[[Unauthorized], object] | None = None
+    on_resume: Callable[[], object] | None = None
     ca_bundle: str | None = None
     clock: Callable[[], float] = clock.monotonic
     transactional: bool = field(init=False, default=False)
@@ -45,7 +46,7 @@ class HttpAdLoad:
     _pause: Pause = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._pause = Pause(on_pause=self.on_pause, clock=self.clock)
+        self._pause = Pause(on_pause=self.on_pause, on_resume=self.on_resume, clock=self.clock)
         self.client = Client(
             "adload",
             self.url,
@@ -58,7 +59,7 @@ class HttpAdLoad:
         )
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, on_pause: Callable[[Unauthorized], None] | None = None) -> HttpAdLoad:
+    def from_settings(cls, settings: Settings, ears: Ears) -> HttpAdLoad:
         """The driver as the environment describes it."""
         return cls(
             url=settings.adload_url or "",
@@ -67,7 +68,8 @@ class HttpAdLoad:
             seconds=settings.adload_timeout_ms / 1000,
             batch_seconds=settings.adload_batch_timeout_ms / 1000,
             idempotent=settings.adload_idempotent,
-            on_pause=on_pause,
+            on_pause=ears.on_pause,
+            on_resume=ears.on_resume,
             ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         )
 

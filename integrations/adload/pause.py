@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import structlog
 
@@ -15,14 +16,31 @@ TRIAL_AFTER = 300.0
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Who hears of a pause and of its end; whoever returns False has heard nothing and is told again."""
+
+    on_pause: Callable[[Unauthorized], object] | None = None
+    on_resume: Callable[[], object] | None = None
+
+
 class Pause:
-    """Begins with an Unauthorized, ends with the first success; in between one trial every five minutes."""
+    """Begins with an Unauthorized, ends with the first success; in between one trial every five minutes.
+
+    A pause is told once. A success is told once after a pause, and once by a process that knows of none: the one
+    that met it may be gone.
+    """
 
     def __init__(
-        self, *, on_pause: Callable[[Unauthorized], None] | None = None, clock: Callable[[], float] = monotonic
+        self,
+        *,
+        on_pause: Callable[[Unauthorized], object] | None = None,
+        on_resume: Callable[[], object] | None = None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._on_pause, self._clock = on_pause, clock
+        self._on_pause, self._on_resume, self._clock = on_pause, on_resume, clock
         self._until: float | None = None
+        self._told = self._accepted = False
 
     def active(self) -> bool:
         """True while no call should be made."""
@@ -41,13 +59,16 @@ class Pause:
         self._end()
 
     def _begin(self, error: Unauthorized) -> None:
-        first, self._until = self._until is None, self._clock() + TRIAL_AFTER
-        if first:
+        if self._until is None:
             log.error("adload_paused", status=error.status)
-            if self._on_pause:
-                self._on_pause(error)
+        self._until, self._accepted = self._clock() + TRIAL_AFTER, False
+        if not self._told:
+            self._told = self._on_pause is None or self._on_pause(error) is not False
 
     def _end(self) -> None:
         if self._until is not None:
             self._until = None
             log.info("adload_resumed")
+        self._told = False
+        if not self._accepted:
+            self._accepted = self._on_resume is None or self._on_resume() is not False

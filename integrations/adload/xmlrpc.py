@@ -13,7 +13,7 @@ from config import clock
 from config.settings import Settings
 from integrations.adload import answers, money, xmlrpc_codec
 from integrations.adload.http import BAD_ITEM, CONNECT_SECONDS, instant
-from integrations.adload.pause import Pause
+from integrations.adload.pause import Ears, Pause
 from integrations.adload.port import CampaignFacts, CampaignTotal, Charge, ChargeReply, OfferFacts, OutcomeCode
 from integrations.adload.replies import charged, distinct, failed, refused, unanswered
 from integrations.errors import (
@@ -44,7 +44,8 @@ class XmlRpcAdLoad:
     token: str = field(default="", repr=False)
     seconds: float = 2.0
     batch_seconds: float = 10.0
-    on_pause: Callable[[Unauthorized], None] | None = None
+    on_pause: Callable[[Unauthorized], object] | None = None
+    on_resume: Callable[[], object] | None = None
     ca_bundle: str | None = None
     clock: Callable[[], float] = clock.monotonic
     transactional: bool = field(init=False, default=False)
@@ -55,7 +56,7 @@ class XmlRpcAdLoad:
     def __post_init__(self) -> None:
         if self.charges_in != self.currency:
             raise ValueError("ADLOAD_XMLRPC_CURRENCY must equal SETTLEMENT_CURRENCY; XML-RPC knows no rates")
-        self._pause = Pause(on_pause=self.on_pause, clock=self.clock)
+        self._pause = Pause(on_pause=self.on_pause, on_resume=self.on_resume, clock=self.clock)
         self.client = Client(
             "adload",
             self.url,
@@ -69,9 +70,7 @@ class XmlRpcAdLoad:
         )
 
     @classmethod
-    def from_settings(
-        cls, settings: Settings, *, on_pause: Callable[[Unauthorized], None] | None = None
-    ) -> XmlRpcAdLoad:
+    def from_settings(cls, settings: Settings, ears: Ears) -> XmlRpcAdLoad:
         """The driver as the environment describes it."""
         return cls(
             url=settings.adload_url or "",
@@ -80,7 +79,8 @@ class XmlRpcAdLoad:
             token=settings.adload_token.get_secret_value() if settings.adload_token else "",
             seconds=settings.adload_timeout_ms / 1000,
             batch_seconds=settings.adload_batch_timeout_ms / 1000,
-            on_pause=on_pause,
+            on_pause=ears.on_pause,
+            on_resume=ears.on_resume,
             ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
         )
 
