@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from dramatiq.brokers.stub import StubBroker
 
 from core.domains import affise_planning, pauses
 from integrations.affise import Affise
 from models import affise_requests
 from models.conflicts import transaction
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.core.domains.yard import ANNA
-from tests.worker.domains.tenant import A, B, C, Tenant, incidents, opened
+from tests.worker.domains.places import Open
+from tests.worker.domains.tenant import A, B, C, Tenant, incidents
 from worker.domains import affise_acts
 from worker.domains.affise import plan_affise_switch_request
 from worker.domains.affise_news import follow
@@ -25,12 +23,9 @@ LIST = {"path": "/3.0/offers"}
 
 
 @pytest.fixture
-def tenant(
-    _sandbox: Sandbox, sqlite_database: Any, stub_broker: StubBroker, settings_env: SettingsEnv,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Tenant]:  # fmt: skip
+def tenant(sqlite_database: Any, open_tenant: Open) -> Iterator[Tenant]:
     """On one engine: the statements are tried on both elsewhere."""
-    with opened(_sandbox, stub_broker, settings_env, monkeypatch) as made:
+    with open_tenant() as made:
         yield made
 
 
