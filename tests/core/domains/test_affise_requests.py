@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from dramatiq.brokers.stub import StubBroker
 
 from core.domains import affise_planning, affise_requests, pipelines
 from core.domains.persons import AlreadyChanged, Refused
@@ -14,26 +12,12 @@ from models import affise_requests as rows
 from models import audit
 from models.database import db, execute, fetch
 from models.domain_states import SwitchRequestState as State
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.core.domains.yard import ANNA, read
 from tests.integrations.platforms.made import offers
-from tests.worker.domains.tenant import FIRST, A, B, C, Tenant, incidents, opened
+from tests.worker.domains.tenant import FIRST, A, B, C, Tenant, incidents
 from worker.domains import affise_acts, steps
 
 BACK = "https://back.example.test/"
-
-
-@pytest.fixture
-def tenant(
-    _sandbox: Sandbox,
-    database: Any,
-    stub_broker: StubBroker,
-    settings_env: SettingsEnv,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Tenant]:
-    with opened(_sandbox, stub_broker, settings_env, monkeypatch) as made:
-        yield made
 
 
 def waiting(tenant: Tenant, **settings: Any) -> rows.Request:

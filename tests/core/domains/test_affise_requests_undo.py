@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from dramatiq.brokers.stub import StubBroker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,29 +13,15 @@ from core.domains.persons import AlreadyChanged, Refused
 from models.conflicts import transaction
 from models.database import execute
 from models.domain_states import Step
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.core.domains.yard import ANNA
 from tests.integrations.platforms.made import offers
 from tests.search import examples
-from tests.worker.domains.tenant import FIRST, A, B, Tenant, opened
+from tests.worker.domains.tenant import FIRST, A, B, Tenant
 from worker.domains import affise_acts
 from worker.domains.steps import reopened
 
 FIELDS = ("url", "trafficback_url")
 MATCH = {"method": "POST", "path": f"/3.0/admin/offer/{FIRST}"}
-
-
-@pytest.fixture
-def tenant(
-    _sandbox: Sandbox,
-    database: Any,
-    stub_broker: StubBroker,
-    settings_env: SettingsEnv,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Tenant]:
-    with opened(_sandbox, stub_broker, settings_env, monkeypatch) as made:
-        yield made
 
 
 def ours(tenant: Tenant) -> dict[int, dict[str, Any]]:

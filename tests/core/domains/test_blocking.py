@@ -8,7 +8,6 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from dramatiq.brokers.stub import StubBroker
 from peewee import OperationalError
 
 from core.domains import blocking, pipelines, proposals
@@ -24,22 +23,17 @@ from tests.conftest import SettingsEnv
 from tests.core.domains import yard
 from tests.core.domains.plain_model import Died
 from tests.core.domains.yard import ANNA, pipeline, read
-from tests.worker.domains.duty import A, B, C, Duty, incident, on_duty
+from tests.worker.domains.duty import A, B, C, Duty, incident
 from tests.worker.domains.field import sent, watched
+from tests.worker.domains.places import Open
 from worker.domains import blocking as worker
 
 DECIDED = "select count(*) from audit_log where action in ('proposal.accept', 'proposal.ignore')"
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
-def duty(sandbox: Sandbox, database: Any, stub_broker: StubBroker, settings_env: SettingsEnv) -> Iterator[Duty]:
-    with on_duty(sandbox, stub_broker, settings_env, CONFIRM_AFTER="0") as made:
+def duty(go_on_duty: Open) -> Iterator[Duty]:
+    with go_on_duty(CONFIRM_AFTER="0") as made:
         yield made
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,21 +13,10 @@ from core.domains.voluum_step import run
 from integrations.http import Client
 from models import steps as rows
 from models.domain_states import Step, StepState
-from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.domains.yard import ANNA
-from tests.worker.domains.campaigns import A, B, Stage, items, staged, step
+from tests.worker.domains.campaigns import ALL, A, B, Stage, items, step
 from worker.domains.endings import conclude
-
-ALL = ("one", "two", "three")
-
-
-@pytest.fixture
-def stage(
-    _sandbox: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Stage]:
-    with staged(_sandbox, settings_env, monkeypatch, tmp_path) as found:
-        yield found
 
 
 def attempt(switch_id: int) -> Outcome:

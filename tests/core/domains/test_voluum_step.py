@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from core.domains import steps, voluum_rollback, voluum_step
@@ -13,20 +9,9 @@ from core.domains.persons import AlreadyChanged
 from core.domains.step_outcomes import Outcome, Then
 from models.database import fetch
 from models.domain_states import Step, StepState
-from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.domains.yard import ANNA
-from tests.worker.domains.campaigns import A, B, Stage, items, seen, staged
-
-ALL = ("one", "two", "three")
-
-
-@pytest.fixture
-def stage(
-    _sandbox: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Stage]:
-    with staged(_sandbox, settings_env, monkeypatch, tmp_path) as found:
-        yield found
+from tests.worker.domains.campaigns import ALL, A, B, Stage, items, seen
 
 
 def attempt(switch_id: int) -> Outcome:

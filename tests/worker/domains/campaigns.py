@@ -24,6 +24,7 @@ from worker.domains import persons
 from worker.failures import Busy
 
 A, B, C = "a.example", "b.example", "c.example"
+ALL = ("one", "two", "three")
 PLATFORMS = ("update_voluum_campaigns", "sweep_unfinished_switches")
 HEAD_START = timedelta(seconds=2.5)  # rows that the writer itself publishes wait that long for the relay
 
@@ -142,7 +143,7 @@ def staged(sandbox: Sandbox, settings_env: SettingsEnv, monkeypatch: Any, folder
     with watched(sandbox, settings_env, monkeypatch, folder) as shift:
         stage = Stage(sandbox, shift)
         pipeline("P", A, B, C, with_update_voluum=True)
-        stage.campaign("one", "two", "three")
+        stage.campaign(*ALL)
         yield stage
     platforms._voluum.cache_clear()
 

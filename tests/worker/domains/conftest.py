@@ -1,4 +1,4 @@
-"""A chat, the desk where messages are run by hand, and a tenant at Affise."""
+"""A chat, the desk where messages are run by hand, and the places that the tests of the rules know too."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
-from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.chatroom import Room, open_room
 from tests.worker.domains.desk import Desk
-from tests.worker.domains.tenant import Tenant, opened
+from tests.worker.domains.places import duty, go_on_duty, open_stage, open_tenant, shift, stage, tenant
+
+__all__ = ["duty", "go_on_duty", "open_stage", "open_tenant", "shift", "stage", "tenant"]
 
 
 @pytest.fixture
@@ -24,15 +25,3 @@ def room(database: Any, settings_env: SettingsEnv) -> Iterator[Room]:
 @pytest.fixture
 def desk(room: Room, stub_broker: StubBroker) -> Desk:
     return Desk(stub_broker, room.clock)
-
-
-@pytest.fixture
-def tenant(
-    _sandbox: Sandbox,
-    database: Any,
-    stub_broker: StubBroker,
-    settings_env: SettingsEnv,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Tenant]:
-    with opened(_sandbox, stub_broker, settings_env, monkeypatch) as made:
-        yield made

@@ -6,39 +6,28 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from dramatiq.brokers.stub import StubBroker
 
 from core.domains import pauses
 from models import affise_items, observations
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.core.domains.yard import drafts, steps, switches
 from tests.integrations.platforms.made import affise_at, offers
-from tests.worker.domains.tenant import FIRST, A, B, Tenant, incidents, opened
+from tests.worker.domains.places import Open
+from tests.worker.domains.tenant import FIRST, A, B, Tenant, incidents
 
 WRITES, READS = {"method": "POST"}, {"method": "GET", "path": "/3.0/offer/*"}
 ALL = {"path": "*"}
 
 
 @pytest.fixture
-def tenant(
-    _sandbox: Sandbox, sqlite_database: Any, stub_broker: StubBroker, settings_env: SettingsEnv,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Tenant]:  # fmt: skip
+def tenant(sqlite_database: Any, open_tenant: Open) -> Iterator[Tenant]:
     """On one engine: trouble of the line does not depend on it."""
-    with opened(_sandbox, stub_broker, settings_env, monkeypatch) as made:
+    with open_tenant() as made:
         yield made
 
 
 @pytest.fixture
-def either(
-    _sandbox: Sandbox,
-    database: Any,
-    stub_broker: StubBroker,
-    settings_env: SettingsEnv,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Tenant]:
-    with opened(_sandbox, stub_broker, settings_env, monkeypatch) as made:
+def either(database: Any, open_tenant: Open) -> Iterator[Tenant]:
+    with open_tenant() as made:
         yield made
 
 

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from dramatiq.brokers.stub import StubBroker
 
 from config.clock import now
 from models import audit, switch_news
 from models.database import execute
 from models.domain_states import Source, Verdict
 from models.domains import DomainEvidence
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.core.domains import yard
 from tests.core.domains.yard import pipeline, read, steps
-from tests.worker.domains.duty import NOON, A, B, C, D, Duty, incident, on_duty, told, verdict
+from tests.worker.domains.duty import NOON, A, B, C, D, Duty, incident, told, verdict
+from tests.worker.domains.places import Open
 from worker.domains import metrics
 
 MINUTE = timedelta(minutes=1)
@@ -26,19 +23,11 @@ HALF = timedelta(seconds=30)
 OUT = {"type": "status", "status": 503}
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
-def duty(
-    sandbox: Sandbox, database: Any, stub_broker: StubBroker, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Duty]:
+def duty(go_on_duty: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[Duty]:
     # what the look at the spares finds is asserted here, not how fast this machine is
     monkeypatch.setattr("core.domains.preflight.SECONDS", 10.0)
-    with on_duty(sandbox, stub_broker, settings_env) as made:
+    with go_on_duty() as made:
         yield made
 
 

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from dramatiq.brokers.stub import StubBroker
 
 from core.domains import holds, pipelines, preflight
 from models import pipeline_writes
 from models.database import fetch
 from models.domain_states import Mode, Source
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.core.domains import yard
 from tests.core.domains.yard import ANNA, pipeline, read
-from tests.worker.domains.duty import A, B, C, Duty, buttons, incident, on_duty, told
+from tests.worker.domains.duty import A, B, C, Duty, buttons, incident, told
 from worker.alerts import Severity
 from worker.domains import persons
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 PAGE = "https://landing.shop.test/offer"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def duty(sandbox: Sandbox, database: Any, stub_broker: StubBroker, settings_env: SettingsEnv) -> Iterator[Duty]:
-    with on_duty(sandbox, stub_broker, settings_env) as made:
-        yield made
 
 
 def test_a16_when_half_of_all_domains_go_bad_nobody_is_switched_and_there_is_one_message(duty: Duty) -> None:

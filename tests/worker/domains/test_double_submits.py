@@ -7,7 +7,6 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from dramatiq.brokers.stub import StubBroker
 
 from config.clock import now
 from core import buttons
@@ -19,13 +18,12 @@ from models.conflicts import transaction
 from models.database import db, disconnect, execute, fetch
 from models.domain_states import Source
 from models.fields import bind
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.core.chatroom import CHAT
 from tests.core.domains import yard
 from tests.search import WHOLE, examples
 from tests.worker.bot_room import ANNA, link
-from tests.worker.domains.duty import Duty, on_duty
+from tests.worker.domains.duty import Duty
+from tests.worker.domains.places import Open
 from worker import bot
 from worker.domains import affise_acts, persons
 from worker.domains.blocking import block_active_tracking_domain as block
@@ -37,16 +35,10 @@ WHO = By("anna")
 Act = Callable[[], Any]
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
-def duty(sandbox: Sandbox, database: Any, stub_broker: StubBroker, settings_env: SettingsEnv) -> Iterator[Duty]:
+def duty(go_on_duty: Open) -> Iterator[Duty]:
     more = {"TELEGRAM_CHAT_ID": str(CHAT), "TELEGRAM_BOT_TOKEN": "123:canary-token", "BLAST_RADIUS_MIN": "100000"}
-    with on_duty(sandbox, stub_broker, settings_env, **more) as made:
+    with go_on_duty(**more) as made:
         link(ANNA, "anna", Role.OPERATOR)
         yield made
 

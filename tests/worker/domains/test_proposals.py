@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from dramatiq.brokers.stub import StubBroker
 
 from core.domains import pipelines
 from core.domains.persons import AlreadyChanged, Refused
 from models import audit
 from models.domain_states import Mode, Source
 from models.proposals import open_of
-from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.domains import yard
 from tests.core.domains.yard import ANNA, pipeline, read
-from tests.worker.domains.duty import A, B, C, Duty, buttons, incident, on_duty
+from tests.worker.domains.duty import A, B, C, Duty, buttons, incident
 from worker.domains import persons
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def duty(sandbox: Sandbox, database: Any, stub_broker: StubBroker, settings_env: SettingsEnv) -> Iterator[Duty]:
-    with on_duty(sandbox, stub_broker, settings_env) as made:
-        yield made
 
 
 def proposal(name: str = "P") -> int:

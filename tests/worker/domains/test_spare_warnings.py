@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
-
-import pytest
-
 from models.database import execute
 from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.core.domains.yard import pipeline, read, roles
-from tests.worker.domains.field import HOUR, MINUTE, incidents, sent, watched
+from tests.worker.domains.field import HOUR, MINUTE, incidents, sent
+from tests.worker.domains.places import Shift
 from worker.domains.spares import check_spare_tracking_domains as sweep
 
 A, B = (f"{name}.sandbox.test" for name in "ab")
-Shift = Callable[[timedelta], None]
-
-
-@pytest.fixture
-def shift(
-    database: Any, sandbox: Sandbox, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Shift]:
-    with watched(sandbox, settings_env, monkeypatch, tmp_path) as moving:
-        yield moving
 
 
 def test_a_hold_at_the_registry_is_told_at_once_and_asked_about_once_a_day(shift: Shift, sandbox: Sandbox) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import timedelta
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -16,24 +13,15 @@ from models import pipelines
 from models.database import disconnect, execute, fetch
 from models.domain_states import Reason
 from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.core.domains import yard
 from tests.core.domains.plain_model import Died
 from tests.core.domains.yard import pipeline, read, roles
-from tests.worker.domains.field import HOUR, MINUTE, SECOND, incidents, sent, watched
+from tests.worker.domains.field import HOUR, MINUTE, SECOND, incidents, sent
+from tests.worker.domains.places import Shift
 from worker import alerts
 from worker.domains.spares import check_spare_tracking_domains as sweep
 
 A, B, C = (f"{name}.sandbox.test" for name in "abc")
-Shift = Callable[[timedelta], None]
-
-
-@pytest.fixture
-def shift(
-    database: Any, sandbox: Sandbox, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Shift]:
-    with watched(sandbox, settings_env, monkeypatch, tmp_path) as moving:
-        yield moving
 
 
 def verdicts(name: str) -> dict[str, str]:

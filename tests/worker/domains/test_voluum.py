@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,31 +13,18 @@ from config.clock import now
 from core.domains import steps
 from models.database import db, execute, fetch
 from models.domain_states import Step
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.core.domains.yard import pipeline
-from tests.worker.domains.campaigns import A, B, Stage, items, seen, staged, step, waits
+from tests.worker.domains.campaigns import ALL, A, B, Stage, items, seen, step, waits
 from tests.worker.domains.field import incidents, sent
+from tests.worker.domains.places import Open
 from worker.actor import ACTORS
 from worker.domains.steps import reopened, sweep_unfinished_switches
 from worker.domains.voluum import update_voluum_campaigns
 
-ALL = ("one", "two", "three")
-
 
 @pytest.fixture
-def stage(
-    _sandbox: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Stage]:
-    with staged(_sandbox, settings_env, monkeypatch, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def on_both(
-    _sandbox: Sandbox, database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Stage]:
-    with staged(_sandbox, settings_env, monkeypatch, tmp_path) as found:
+def on_both(database: Any, open_stage: Open) -> Iterator[Stage]:
+    with open_stage() as found:
         yield found
 
 

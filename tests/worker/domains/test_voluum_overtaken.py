@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,21 +12,9 @@ from core.domains import platforms, steps, voluum_step
 from integrations.http import Client
 from models.database import fetch
 from models.domain_states import Step
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
-from tests.worker.domains.campaigns import A, B, C, Stage, items, staged, step
+from tests.worker.domains.campaigns import ALL, A, B, C, Stage, items, step
 from worker.domains.voluum import update_voluum_campaigns
 from worker.failures import Busy
-
-ALL = ("one", "two", "three")
-
-
-@pytest.fixture
-def stage(
-    _sandbox: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Stage]:
-    with staged(_sandbox, settings_env, monkeypatch, tmp_path) as found:
-        yield found
 
 
 def test_a20_when_a_second_switch_comes_the_first_writes_no_more_and_all_ends_on_the_newest(

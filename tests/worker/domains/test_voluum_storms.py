@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -11,11 +10,9 @@ import pytest
 
 from integrations.http import Client
 from models.database import execute, fetch
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
-from tests.worker.domains.campaigns import Stage, staged, step
+from tests.worker.domains.campaigns import ALL, Stage, step
+from tests.worker.domains.places import Open
 
-ALL = ("one", "two", "three")
 FAULTS: tuple[dict[str, Any], ...] = (
     {"type": "commit_then_drop"}, {"type": "drop"}, {"type": "reset"}, {"type": "garbage"}, {"type": "html"},
     {"type": "truncate"}, {"type": "status", "status": 500}, {"type": "status", "status": 503},
@@ -28,11 +25,9 @@ class Gone(Exception):
 
 
 @pytest.fixture
-def stage(
-    _sandbox: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Stage]:
+def stage(sqlite_database: Any, open_stage: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr("integrations.breaker.FIRST_PAUSE", 0.0)  # it would wait by a clock that the test cannot move
-    with staged(_sandbox, settings_env, monkeypatch, tmp_path) as found:
+    with open_stage() as found:
         yield found
 
 
