@@ -143,7 +143,7 @@ def test_a_writer_waits_for_one_whose_transaction_is_open(database: Any) -> None
             late = pool.submit(other)
             with pytest.raises(TimeoutError):
                 late.result(0.5)
-        assert late.result(30) == 2
+        assert late.result(60) == 2
     assert audit.verify() == []
 
 

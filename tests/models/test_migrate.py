@@ -71,7 +71,7 @@ def test_two_migrators_at_once_apply_each_file_once(empty: str) -> None:
     environment = {**os.environ, **REQUIRED, "DATABASE_URL": empty}
     command = [sys.executable, "-c", MIGRATOR]
     processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) for _ in range(2)]
-    answers = [process.communicate(timeout=60)[0].decode().split() for process in processes]
+    answers = [process.communicate(timeout=180)[0].decode().split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert sorted(answers) == [[], names()]
 

@@ -80,6 +80,6 @@ def test_two_sweeps_that_write_the_same_answers_in_other_orders_do_not_block_eac
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(180)
     assert failures == []
     assert fetch("select count(*) from reputation_cache") == [(500,)]

@@ -89,7 +89,7 @@ def test_an_open_transaction_on_todays_clicks_goes_on_and_so_do_new_clicks_while
     old_days.make(61)
     keep_ahead()
     with another_connection() as reader, another_connection() as writer, ThreadPoolExecutor(1) as pool:
-        writer.execute("set statement_timeout = '5s'")
+        writer.execute("set statement_timeout = '30s'")
         reader.execute("select count(*) from click where click_day = current_date")
         archiving = pool.submit(in_thread, run)
         eventually(lambda: fetch("select 1 from pg_inherits where inhdetachpending"), what="detaching")
@@ -101,7 +101,7 @@ def test_an_open_transaction_on_todays_clicks_goes_on_and_so_do_new_clicks_while
         assert reader.fetchone() == (1,)
         assert not archiving.done()
         reader.connection.rollback()
-        assert archiving.result(30)
+        assert archiving.result(60)
     assert len(old_days.archived()["click"]) == old_days.PER_DAY
     assert len(old_days.live("click")["click"]) == 1
 

@@ -45,9 +45,9 @@ def test_a_killed_sender_is_followed_by_another_with_the_same_message_id(box: Ma
     public_id = payout()
     arguments = [str(public_id), sealing.seal("token")]
     sender = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT, env=environment())
-    assert box.arrived.wait(30)
+    assert box.arrived.wait(60)
     sender.kill()
-    sender.wait(10)
+    sender.wait(60)
     assert box.gate is not None
     box.gate.set()
 

@@ -260,7 +260,7 @@ def test_waiting_threads_share_a_sync(spool: Spool, monkeypatch: pytest.MonkeyPa
 
     def slow(descriptor: int) -> None:
         syncs.append(descriptor)
-        threading.Event().wait(0.01)
+        threading.Event().wait(0.03)
 
     monkeypatch.setattr(os, "fsync", slow)
     with ThreadPoolExecutor(32) as pool:

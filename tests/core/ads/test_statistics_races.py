@@ -68,12 +68,12 @@ def uncommitted(books: Books, at: datetime) -> Iterator[None]:
             made.click(books, at)
             mark_days([at.date()], now().date(), now())
             written.set()
-            may_commit.wait(30)
+            may_commit.wait(60)
         disconnect()
 
     thread = threading.Thread(target=decide)
     thread.start()
-    assert written.wait(30)
+    assert written.wait(60)
     try:
         yield
     finally:

@@ -132,7 +132,7 @@ def test_two_people_who_press_at_once_undo_once(clock: time_machine.Traveller) -
 
     def press() -> None:
         connections.ensure_connection()
-        barrier.wait(10)
+        barrier.wait(60)
         try:
             results.append(undo(made.id, ANNA).seq)
         except AlreadyChanged:
@@ -144,6 +144,6 @@ def test_two_people_who_press_at_once_undo_once(clock: time_machine.Traveller) -
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sorted(results) == [0, 3]
     assert len(yard.switches()) == 3
