@@ -29,7 +29,7 @@ from models.database import fetch
 from sandbox.server import Sandbox
 
 FOLDER = Path("out/demo")
-_SETTLE_SECONDS = 30.0
+_SETTLE_SECONDS = 120.0
 _CHAT = "{}/telegram/"
 
 

@@ -19,7 +19,7 @@ def test_a25_a_listed_host_is_left_and_campaigns_and_offers_follow_before_the_ne
     words = ("up", "--demo", "--visits", "25", "--speed", "8", "--port", str(web), "--redirect-port", str(redirect))
     start = [sys.executable, "-c", "from cli.main import main; main()", *words]
     variables = {**environment(), "PYTHONPATH": str(Path(__file__).parents[2])}
-    ended = subprocess.run(start, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=150, check=False)
+    ended = subprocess.run(start, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=400, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     told = [line.removeprefix(">> ") for line in ended.stdout.splitlines() if line.startswith(">> ")]
     assert told[0].startswith("somebody reports go1.sandbox.test")
