@@ -9,7 +9,7 @@ import typer
 
 from cli.errors import CommandError, ExitCode
 from cli.pipeline_words import acting, told
-from cli.session import Json
+from cli.session import DryRun, Json
 
 if TYPE_CHECKING:
     from models.pipeline_writes import Settings
@@ -38,6 +38,7 @@ def set_(
     destination: Annotated[list[str] | None, typer.Option(help="A page behind the pipeline, looked at, too.")] = None,
     no_destination: Annotated[list[str] | None, typer.Option(help="A page that is behind it no more.")] = None,
     unset: Annotated[list[Unset] | None, typer.Option(help="What it shall not have of its own any more.")] = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Set how a pipeline is watched and how often it may switch; what is not named stays as it is.
@@ -61,13 +62,15 @@ def set_(
     wish = Wish(wanted, pages, no_destination or [], _names(unset or [], wanted))
     if not wish.facts():
         raise CommandError("nothing to set", hint="signalbox pipelines set --help names it all", code=ExitCode.USAGE)
-    with database(), told():
+    with database(), told(dry_run=dry_run):
         configure(name, acting(), wish)
     lists = {"destinations": pages, "without_destinations": list(wish.gone), "unset": list(wish.unset)}
     facts = {**wanted.facts(), **{key: value for key, value in lists.items() if value}}
     if as_json:
-        return show_json({"name": name, **facts}, schema="pipelines.set/1")
-    return print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in facts.items()))
+        return show_json({"name": name, **facts, "done": not dry_run}, schema="pipelines.set/1")
+    return print(
+        f"{name}: {'would have ' if dry_run else ''}" + ", ".join(f"{key} {value}" for key, value in facts.items())
+    )
 
 
 def _names(unset: list[Unset], wanted: Settings) -> list[str]:

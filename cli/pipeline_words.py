@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +24,26 @@ _LASTS = re.compile(r"(\d{1,4})([mhd])\Z")
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """A refusal as the command's error."""
+def told(*, dry_run: bool = False) -> Iterator[None]:
+    """A refusal as the command's error; for a dry run all is done and taken back."""
     from core.domains.persons import AlreadyChanged, NoPipeline, Refused
 
     try:
-        yield
+        with _rehearsed() if dry_run else nullcontext():
+            yield
     except AlreadyChanged as error:
         raise CommandError(str(error), hint="signalbox pipelines list") from error
     except (Refused, NoPipeline) as error:
         raise CommandError(str(error), hint="signalbox pipelines list", code=ExitCode.USAGE) from error
+
+
+@contextmanager
+def _rehearsed() -> Iterator[None]:
+    from models.database import db
+
+    with db.atomic() as transaction:
+        yield
+        transaction.rollback()
 
 
 def acting() -> By:
