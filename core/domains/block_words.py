@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from shlex import quote
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from config.settings import get_settings
 from core.domains.blocking import SOURCES, Judged
 from core.domains.brakes import Hold
 from core.domains.switch_text import PROVIDERS
@@ -19,15 +23,15 @@ _NAMED = 10
 _BRAKES = {
     "blast_radius": (
         "so many domains at once are more often our resolver, key or cache than all of them",
-        "see whether the checks can be believed, then signalbox pipelines release --all",
+        "see whether the checks can be believed, then {release}",
     ),
     "fix_the_cause": (
         "the page behind it is listed, or this is the second listing within 24 hours: a new domain would burn, too",
-        "clean or change the page, then signalbox pipelines release",
+        "clean the page, or drop it (signalbox pipelines set {name} --no-destination URL), then {release}",
     ),
     "too_many_switches": (
         "as many automatic switches within 24 hours as are allowed",
-        "find out why domains burn, then signalbox pipelines release",
+        "find out why domains burn, then {release}",
     ),
 }
 
@@ -43,20 +47,31 @@ def held(found: Judged, hold: Hold, line: Line) -> dict[str, Any]:
         return _all_held(found)
     pipeline = line.pipeline
     brake = pipeline.held_reason or hold.reason
-    because, left = _BRAKES.get(brake, (f"{pipeline.held_by} holds the pipeline: {brake}", _RELEASE))
+    by = f"{pipeline.held_by} holds the pipeline{_until(pipeline.held_until)}: {brake}"
+    because, left = _words(brake, by, pipeline.name)
     return {
         "object": f"{pipeline.name}: {found.call.domain}", "happened": seen(found),
         "done": f"kept active, {pipeline.name} is held ({brake}): {because}", "left": left,
     }  # fmt: skip
 
 
-_RELEASE = "signalbox pipelines release, or signalbox pipelines switch"
+def _words(brake: str, by: str, name: str = "") -> tuple[str, str]:
+    """Why a brake holds, and the commands that end it; `by` says who holds when it was a person."""
+    quoted = quote(name) if name else "NAME"
+    release = f"signalbox pipelines release {quoted if name else '--all'}"
+    because, left = _BRAKES.get(brake, (by, "{release}, or move by hand: signalbox pipelines switch {name}"))
+    return because, left.format(name=quoted, release=release)
+
+
+def _until(end: datetime | None) -> str:
+    zone = get_settings().local_timezone
+    return f" until {end.astimezone(ZoneInfo(zone)):%d.%m %H:%M} {zone}" if end else ""
 
 
 def _all_held(found: Judged) -> dict[str, Any]:
     control = pipeline_writes.control()
     brake = control.reason or "blast_radius"
-    because, left = _BRAKES.get(brake, (f"{control.held_by} holds all pipelines: {brake}", f"{_RELEASE} --all"))
+    because, left = _words(brake, f"{control.held_by} holds all pipelines: {brake}")
     return {
         "object": _how_many(found), "happened": _names(found.call.domain),
         "done": f"nobody is switched, everything is held ({brake}): {because}", "left": left, "evidence": seen(found),
@@ -83,7 +98,7 @@ def proposed(found: Judged, line: Line) -> dict[str, Any]:
 
 def watched(found: Judged, line: Line) -> dict[str, Any]:
     """The words about a domain of a pipeline that only tells."""
-    left = "signalbox pipelines switch moves it by hand"
+    left = f"move it by hand: signalbox pipelines switch {quote(line.pipeline.name)} --block --reason ..."
     return _undecided(found, line, "kept active, this pipeline only tells", left)
 
 

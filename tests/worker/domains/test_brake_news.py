@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from config.clock import now
 from core.domains import holds, pipelines, preflight
+from core.domains.pipeline_settings import Wish, configure
 from models import pipeline_writes
 from models.database import fetch
 from models.domain_states import Mode, Source
+from models.pipeline_writes import Settings
 from tests.core.domains import yard
 from tests.core.domains.yard import ANNA, pipeline, read
 from tests.worker.domains.duty import A, B, C, Duty, buttons, incident, told
@@ -70,6 +73,16 @@ def test_the_release_of_all_asks_about_every_domain_that_is_still_bad(duty: Duty
     )  # fmt: skip
 
 
+def test_a_hold_names_the_command_that_ends_it_and_when_it_ends_by_itself(duty: Duty) -> None:
+    pipeline("DE sweeps", A, B)
+    holds.hold("DE sweeps", "a partner asked", ANNA, until=now() + 2 * HOUR)
+    duty.confirmed()
+    words = told("held", "DE sweeps")
+    assert f"anna holds the pipeline until {now() + 2 * HOUR:%d.%m %H}:" in words["done"]
+    assert words["left"].startswith("signalbox pipelines release 'DE sweeps', or move by hand: ")
+    assert words["left"].endswith("signalbox pipelines switch 'DE sweeps'")
+
+
 def test_a17_a_listed_page_behind_the_pipeline_holds_it(duty: Duty) -> None:
     made = pipeline("P", A, B)
     pipeline_writes.add_destinations([(made.id, PAGE)])
@@ -83,6 +96,19 @@ def test_a17_a_listed_page_behind_the_pipeline_holds_it(duty: Duty) -> None:
     duty.run()
     duty.wait(1800)
     duty.confirmed()
+    assert read().active_domain == B
+
+
+def test_a_listed_page_that_is_behind_a_pipeline_no_more_holds_nobody(duty: Duty) -> None:
+    made = pipeline("P", A, B)
+    pipeline_writes.add_destinations([(made.id, PAGE)])
+    duty.sandbox.host("landing.shop.test", listed=["MALWARE"])
+    duty.confirmed()
+    assert "pipelines set P --no-destination URL), then signalbox pipelines release P" in told("held", "P")["left"]
+    configure("P", ANNA, Wish(Settings(), gone=[PAGE]))
+    persons.release("P", ANNA)
+    duty.run()
+    duty.wait(30)
     assert read().active_domain == B
 
 
