@@ -191,7 +191,8 @@ def _end(
     run_id: int, task: Task, due_at: datetime | None, state: RunState, rows: int | None, error: str | None
 ) -> None:
     at = bind(now())
-    execute(_END, (at, state.value, rows, error, run_id))
-    if due_at is not None:
-        text = error or (None if rows is None else f"{rows} rows")
-        execute(_DUE_ENDED, (state.value, at, text, task.name, bind(due_at)))
+    with db.atomic():  # whoever sees that the run has ended finds its due time closed as well
+        execute(_END, (at, state.value, rows, error, run_id))
+        if due_at is not None:
+            text = error or (None if rows is None else f"{rows} rows")
+            execute(_DUE_ENDED, (state.value, at, text, task.name, bind(due_at)))

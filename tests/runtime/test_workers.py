@@ -14,9 +14,10 @@ from config.catalog import Retry, every
 from config.clock import now
 from config.ids import new_id
 from integrations.errors import RateLimited, Rejected, Unavailable
-from models.database import fetch
+from models.database import execute, fetch
 from models.runtime import DeadReason, Outbox, QueueControl, ScheduleRun, TaskLease, TaskRun
 from tests.runtime.conftest import QUEUE, Stage, eventually
+from worker import runs
 from worker.middleware import outcome_of
 from worker.supervisor import Supervisor
 
@@ -220,10 +221,16 @@ def test_a_broken_database_connection_costs_no_retry(stage: Stage, monkeypatch: 
     assert stage.dead() == []
 
 
-def test_a_periodic_run_is_in_the_books(stage: Stage) -> None:
+def test_a_periodic_run_is_in_the_books(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     def tick() -> int:
         return 7
 
+    def slowly(*statement: Any) -> int:
+        changed = execute(*statement)
+        sleep(0.2)
+        return changed
+
+    monkeypatch.setattr(runs, "execute", slowly)
     due_at = now()
     ScheduleRun.insert(task="tick", due_at=due_at, state="enqueued").execute()
     task = stage.task(tick, trigger=every(60), lease=30)
@@ -232,7 +239,7 @@ def test_a_periodic_run_is_in_the_books(stage: Stage) -> None:
 
     run = eventually(lambda: TaskRun.get_or_none(TaskRun.finished_at.is_null(False)))
     assert (run.task, run.result, run.rows_done, run.error) == ("tick", "done", 7, None)
-    due = eventually(lambda: ScheduleRun.get_or_none(ScheduleRun.finished_at.is_null(False)))
+    due = ScheduleRun.get()
     assert (due.state, due.result) == ("done", "7 rows")
     eventually(lambda: TaskLease.select().count() == 0)
 
@@ -285,5 +292,5 @@ def test_a_failed_periodic_run_says_so(stage: Stage) -> None:
     run = eventually(lambda: TaskRun.get_or_none(TaskRun.finished_at.is_null(False)))
     assert run.result == "failed"
     assert "secret" not in run.error
-    assert eventually(lambda: ScheduleRun.get_or_none(ScheduleRun.finished_at.is_null(False))).state == "failed"
+    assert ScheduleRun.get().state == "failed"
     eventually(lambda: TaskLease.select().count() == 0, what="the lease is given back")
