@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from dramatiq.brokers.stub import StubBroker
 from hypothesis import HealthCheck
 from hypothesis import settings as search
 
+from config.clock import now
 from models import database as connections
 from sandbox.server import Sandbox
 from tests.environment import REQUIRED, SettingsEnv, clean_environment, connected, migrate_all
@@ -43,6 +46,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for name in set(SERVER_MARKS) & set(getattr(item, "fixturenames", ())):
             item.add_marker(SERVER_MARKS[name])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin no test in the last minute of a day, or part of what it does happens on the next one."""
+    sleep(until_midnight(now()))
+
+
+def until_midnight(at: datetime) -> float:
+    """Seconds, and a moment, until the next day in UTC begins, if there are at most sixty; else 0."""
+    left = 86_400.05 - at.timestamp() % 86_400
+    return left if left <= 60 else 0.0
 
 
 @pytest.fixture

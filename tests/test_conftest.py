@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from config.settings import get_settings
 from models.database import connect, db, drop_connection, execute, fetch, is_postgres
 from models.migrate import pending
-from tests.conftest import SettingsEnv
+from tests.conftest import SettingsEnv, until_midnight
 from tests.kept_database import KeptDatabase
 
 
@@ -74,6 +75,11 @@ def test_settings_follow_the_environment_of_the_test(settings_env: SettingsEnv, 
     assert get_settings().ban_escalation == 5
     assert get_settings().spool_dir == tmp_path / "spool"
     assert get_settings().embedded
+
+
+def test_no_test_begins_in_the_last_minute_of_a_day() -> None:
+    times = [datetime.fromisoformat(f"2026-12-31T{time}Z") for time in ("00:00:00", "23:58:59", "23:59:30", "23:59:59")]
+    assert [round(until_midnight(at)) for at in times] == [0, 0, 30, 1]
 
 
 def test_the_network_ends_at_this_machine() -> None:
