@@ -71,8 +71,10 @@ def _worker(broker: Any) -> Iterator[None]:
     from worker.process import start_worker
 
     worker = start_worker(broker, threads=4)
-    yield
-    worker.stop(_STOP_MS)
+    try:
+        yield
+    finally:
+        worker.stop(_STOP_MS)
 
 
 @contextmanager
@@ -80,9 +82,11 @@ def _scheduler() -> Iterator[None]:
     from scheduler.process import start_background
 
     pulse = start_background()
-    yield
-    pulse.stop()
-    pulse.join()
+    try:
+        yield
+    finally:
+        pulse.stop()
+        pulse.join()
 
 
 @contextmanager
@@ -96,8 +100,10 @@ def _bot(settings: Settings) -> Iterator[None]:
         return
     listener.start()
     say("bot       listens to the chat")
-    yield
-    listener.stop()
+    try:
+        yield
+    finally:
+        listener.stop()
 
 
 @contextmanager
@@ -113,10 +119,12 @@ def _servers(settings: Settings, port: int, redirect_port: int) -> Iterator[None
     say(f"redirect  http://{_HOST}:{servers[0].port}/r/…")
     say(f"web       http://{_HOST}:{servers[1].port}/")
     say(f"database  {settings.sqlite_path}")
-    yield
-    for server in servers:
-        server.stop()
-    redirect.close()
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.stop()
+        redirect.close()
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

@@ -12,6 +12,7 @@ import pytest
 from cli import doctor
 from config.clock import monotonic, now
 from config.settings import get_settings
+from core import announcing
 from core.bot import people
 from core.domains.persons import By
 from models import bot_updates
@@ -20,6 +21,7 @@ from sandbox.server import Sandbox
 from tests.cli.conftest import Cli
 from tests.conftest import SettingsEnv
 from worker import actor as actors
+from worker.bot_listener import Listener
 
 BOT = {"TELEGRAM_BOT_TOKEN": "123:canary-token", "TELEGRAM_CHAT_ID": "-100"}
 HOOK = {
@@ -106,6 +108,10 @@ def test_the_embedded_product_listens_too(bot: SettingsEnv, sandbox: Sandbox, mo
     from cli.up import embedded as product
 
     monkeypatch.setattr(actors, "_current", [])
+    telegram = announcing.chat_bot(get_settings())
+    assert telegram
+    listener = Listener(telegram, poll_seconds=1)
+    monkeypatch.setattr("worker.bot_listener.make", lambda _: listener)
     chat = {"id": -100, "type": "supergroup"}
     said = {"message_id": 1, "from": {"id": 7}, "chat": chat, "text": "/whoami"}
     with product(get_settings(), port=0, redirect_port=0):
@@ -114,6 +120,8 @@ def test_the_embedded_product_listens_too(bot: SettingsEnv, sandbox: Sandbox, mo
         while not (messages := sandbox.control("GET", "telegram/messages")["messages"]):
             assert monotonic() < deadline, "the bot does not answer"
             sleep(0.02)
+    listener.join(120)  # its last call is left to itself, and would speak up in the midst of other tests
+    assert not listener.is_alive()
     assert messages[0]["text"].startswith("not linked")
 
 
