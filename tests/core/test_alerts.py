@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +12,9 @@ from core import alerts
 from core.alerts import Severity
 from models import incidents
 from models.alerts import STORM
-from models.database import disconnect, ensure_connection, fetch
+from models.database import fetch
 from tests.core.chatroom import START, one
+from tests.together import together
 
 CRITICAL, WARNING, INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO
 
@@ -131,17 +131,11 @@ def test_what_piled_up_untold_becomes_one_storm(database: Any, clock: Any) -> No
 
 def test_many_at_once_from_many_processes_lose_nothing_and_open_one_row(database: Any) -> None:
     def run() -> None:
-        ensure_connection()
         for _ in range(5):
             raise_some("a.example")
             alerts.resolve("unsafe", "a.example")
-        disconnect()
 
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*[run] * 4)
     # one that ends while it is noted again may come back as another row, and many of these are a storm
     assert fetch("select sum(count) from alert where kind = 'unsafe'")[0][0] == 20
     assert incidents.open_ones(10) == []

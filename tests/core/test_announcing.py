@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,9 +12,9 @@ from core.alerts import Severity
 from core.announcing import Told
 from integrations.errors import Rejected
 from models import announcements
-from models.database import disconnect, ensure_connection
 from tests.conftest import SettingsEnv
 from tests.core.chatroom import CHAT, Room, one, open_room
+from tests.together import together
 
 CRITICAL, WARNING, INFO = Severity.CRITICAL, Severity.WARNING, Severity.INFO
 
@@ -166,18 +165,7 @@ def test_a_death_between_sending_and_remembering_makes_one_more_message(
 
 def test_two_at_once_send_one_message(room: Room) -> None:
     alert_id = unsafe()
-    results: list[str] = []
-
-    def run() -> None:
-        ensure_connection()
-        results.append(announcing.announce(alert_id).name)
-        disconnect()
-
-    threads = [threading.Thread(target=run) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = together(*[lambda: announcing.announce(alert_id).name] * 4)
     assert len(room.messages()) == 1
     assert set(results) <= {"DONE", "TAKEN"}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,11 +11,12 @@ import time_machine
 
 from config.clock import now
 from models import conflicts, evidence
-from models.database import db, disconnect, fetch
+from models.database import db, fetch
 from models.domain_states import Source, Verdict
 from models.domains import DomainEvidence, DomainState
 from models.evidence import Finding, Stored
 from models.fields import bind
+from tests.together import together
 
 pytestmark = pytest.mark.usefixtures("database")
 SAFE, SUSPECT, UNSAFE, UNKNOWN = Verdict.SAFE, Verdict.SUSPECT, Verdict.UNSAFE, Verdict.UNKNOWN
@@ -167,23 +168,12 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_answers(
 
 def test_answers_that_are_stored_at_once_are_all_counted(start: datetime) -> None:
     ids = domains(3)
-    errors: list[BaseException] = []
 
     def work(number: int) -> None:
-        try:
-            order = ids if number % 2 else ids[::-1]
-            keep(*(answer(start + number * SECOND, UNSAFE, each) for each in order))
-        except BaseException as error:  # noqa: BLE001  told by the test
-            errors.append(error)
-        finally:
-            disconnect()
+        order = ids if number % 2 else ids[::-1]
+        keep(*(answer(start + number * SECOND, UNSAFE, each) for each in order))
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors
+    together(*(partial(work, number) for number in range(1, 5)))
     newest = start + 4 * SECOND
     assert {(state.verdict, state.observed_at) for state in DomainState.select()} == {(UNSAFE, newest)}
     assert all(state.streak == fetch(_COUNT, (state.domain_id,))[0][0] for state in DomainState.select())

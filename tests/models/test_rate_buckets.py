@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from config.clock import now
-from models.database import disconnect, ensure_connection
 from models.rate_buckets import Exhausted, Limit, hold, take
+from tests.together import together
 
 SLOW = Limit("minute", 0.1, 5)
 FAST = Limit("second", 1.0, 1)
@@ -57,16 +56,5 @@ def test_a_hold_lets_nothing_through_until_it_ends(database: Any) -> None:
 
 
 def test_many_at_once_get_no_more_than_there_is(database: Any) -> None:
-    got: list[bool] = []
-
-    def ask() -> None:
-        ensure_connection()
-        got.extend(taken([SLOW], 0) for _ in range(5))
-        disconnect()
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    got = together(*[lambda: sum(taken([SLOW], 0) for _ in range(5))] * 4)
     assert sum(got) == 5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from threading import Barrier, Thread
 from typing import Any
 
 import orjson
@@ -12,13 +11,13 @@ import pytest
 
 from config import catalog
 from config.catalog import CatchUp
-from models import database as connections
 from models import outbox, schedule
 from models.database import execute, fetch, is_postgres
 from models.fields import bind, instant
 from models.runtime import RunState
 from scheduler import firing
 from scheduler.firing import fire_due, plan
+from tests.together import together
 
 TICK = "finish_pending_clicks"
 DAILY = "clean_ip_blacklist"
@@ -214,19 +213,7 @@ def test_many_schedulers_fire_each_due_time_once(seeded: Clock, schedulers: int)
 
 
 def _at_the_same_time(schedulers: int) -> None:
-    barrier = Barrier(schedulers)
-
-    def ask() -> None:
-        connections.ensure_connection()
-        barrier.wait()
-        fire_due(TICK)
-        connections.disconnect()
-
-    threads = [Thread(target=ask) for _ in range(schedulers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*[lambda: fire_due(TICK)] * schedulers)
 
 
 def test_a_plan_without_due_times_is_empty() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from config.clock import now
@@ -12,11 +12,12 @@ from core.bot.people import Role
 from core.buttons import Action
 from core.domains import pipelines
 from models import proposals
-from models.database import db, disconnect, execute, fetch
+from models.database import db, execute, fetch
 from models.domain_states import Verdict
 from models.fields import bind
 from tests.core.chatroom import CHAT
 from tests.core.domains import yard
+from tests.together import together
 from tests.worker.bot_room import ANNA, BEN, EVE, Desk, audited, desk, link, sandbox, unsafe
 from worker import bot
 from worker.bot_listener import Listener
@@ -131,18 +132,11 @@ def test_holding_and_releasing_by_buttons_is_noted_and_asked_about(desk: Desk) -
 def test_two_presses_at_once_do_it_once(desk: Desk) -> None:
     alert_id = unsafe(desk)
     link(BEN, "ben", Role.OPERATOR)
-    found: list[Any] = []
 
-    def press(number: int, who: int) -> None:
-        update = {"update_id": number, "callback_query": desk.pressed("Ack", who)}
-        found.append(bot.handle(update))
-        disconnect()
+    def press(number: int, who: int) -> Any:
+        return bot.handle({"update_id": number, "callback_query": desk.pressed("Ack", who)})
 
-    threads = [threading.Thread(target=press, args=(1000 + place, who)) for place, who in enumerate((ANNA, BEN))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    found = together(partial(press, 1000, ANNA), partial(press, 1001, BEN))
     toasts = sorted(one.answer.toast for one in found)
     assert toasts == [f"already done by {acked(alert_id)} 03:12", f"incident #{alert_id} is yours"]
     assert len(audited("alert.ack")) == 1

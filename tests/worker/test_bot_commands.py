@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 from config.clock import now
 from core.bot import people
 from core.bot.people import Role
 from models import announcements
-from models.database import disconnect, fetch
+from models.database import fetch
 from tests.core.chatroom import CHAT
 from tests.core.domains import yard
+from tests.together import together
 from tests.worker.bot_room import ANNA, BEN, EVE, Desk, audited, desk, link, sandbox, unsafe
 from worker import alerts, bot
 from worker.alerts import Severity
@@ -133,16 +133,6 @@ def test_a_group_that_moved_is_still_the_group(desk: Desk) -> None:
 
 def test_an_update_that_two_processes_get_is_answered_by_one(desk: Desk) -> None:
     update = {"update_id": 70, "message": desk.message(ANNA, CHAT) | {"text": "/hold"}}
-    found: list[object] = []
-
-    def hear() -> None:
-        found.append(bot.handle(update))
-        disconnect()
-
-    threads = [threading.Thread(target=hear) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    found = together(*[lambda: bot.handle(update)] * 3)
     assert [one is None for one in found].count(False) == 1
     assert len(audited("failover.hold")) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,9 +16,10 @@ from core.ads.admission import admit
 from core.ads.clicks import ClickMessage
 from core.ads.local_adload import LocalAdLoad
 from models.ads import Click, ClickError, ClickRejected
-from models.database import db, disconnect, ensure_connection, execute, fetch
+from models.database import db, execute, fetch
 from tests.core.ads.stage import DAY, SECOND, Answering, Stage, build, ip, listed, local, outcomes
 from tests.search import search
+from tests.together import together
 
 HOUR = timedelta(hours=1)
 TABLES = ("click", "click_rejected", "click_error", "ip_blacklist", "adload_charge", "stats_dirty_day", "campaign_day")
@@ -168,34 +168,10 @@ def test_check_17_a_batch_of_500_takes_as_many_statements_as_a_batch_of_one(
     assert len(for_one) == len(for_many) > 5
 
 
-def together(works: Sequence[Callable[[], object]]) -> None:
-    """Run all at once, each on a connection of its own; the first error is raised here."""
-    errors: list[BaseException] = []
-    start = threading.Barrier(len(works))
-
-    def run(work: Callable[[], object]) -> None:
-        start.wait()
-        try:
-            ensure_connection()
-            work()
-        except BaseException as error:  # noqa: BLE001  raised again in the test's thread
-            errors.append(error)
-        finally:
-            disconnect()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-
-
 def test_twenty_parallel_clicks_of_one_ip_admit_exactly_three(database: Any) -> None:
     stage = build(offers=20)
     clicks = [stage.click(number, at=number * SECOND) for number in range(20)]
-    together([lambda click=click: local(click) for click in clicks])  # type: ignore[misc]
+    together(*[lambda click=click: local(click) for click in clicks])
     assert outcomes(clicks).count("done") == 3
     assert (Click.select().count(), ClickRejected.select().count()) == (3, 17)
     assert listed() == ["203.0.113.7/32"]
@@ -204,13 +180,13 @@ def test_twenty_parallel_clicks_of_one_ip_admit_exactly_three(database: Any) -> 
 def test_twenty_parallel_clicks_with_a_remote_adload_are_charged_three_times(database: Any) -> None:
     stage, adload = build(offers=20), Answering()
     clicks = [stage.click(number, at=number * SECOND) for number in range(20)]
-    together([lambda click=click: admit([click], adload) for click in clicks])  # type: ignore[misc]
+    together(*[lambda click=click: admit([click], adload) for click in clicks])
     assert outcomes(clicks).count("done") == len(adload.asked) == 3
 
 
 def test_the_same_click_delivered_five_times_at_once_is_counted_and_charged_once(stage: Stage) -> None:
     click = stage.click()
-    together([lambda: local(click)] * 5)
+    together(*[lambda: local(click)] * 5)
     assert outcomes([click]) == ["done"]
     assert fetch("select count(*) from adload_charge") == [(1,)]
 
@@ -218,7 +194,7 @@ def test_the_same_click_delivered_five_times_at_once_is_counted_and_charged_once
 def test_a_budget_holds_when_many_spend_it_at_once(database: Any) -> None:
     stage = build(budget=250_000)
     clicks = [stage.click(ip=ip(number)) for number in range(12)]
-    together([lambda click=click: local(click) for click in clicks])  # type: ignore[misc]
+    together(*[lambda click=click: local(click) for click in clicks])
     assert outcomes(clicks).count("done") == 5
     assert fetch("select spent from campaign") == [(250_000,)]
 
@@ -229,7 +205,7 @@ def test_check_17_thirty_parallel_batches_of_500_actors_finish_without_deadlock_
 ) -> None:
     stage = build()
     batches = [[stage.click(n % 5, ip=ip(batch * 500 + n)) for n in range(500)] for batch in range(30)]
-    together([lambda batch=batch: local(*batch) for batch in batches])  # type: ignore[misc]
+    together(*[lambda batch=batch: local(*batch) for batch in batches])
     assert fetch("select count(*), count(*) filter (where state = 'done') from click") == [(15_000, 15_000)]
 
 
@@ -238,7 +214,7 @@ def test_parallel_batches_that_share_their_actors_admit_three_clicks_of_each(pos
     stage = build(offers=8)
     clicks = [stage.click(n % 8, at=n * SECOND, ip=ip(n % 40)) for n in range(320)]
     Random(5).shuffle(clicks)
-    together([lambda part=part: local(*clicks[part::8]) for part in range(8)])  # type: ignore[misc]
+    together(*[lambda part=part: local(*clicks[part::8]) for part in range(8)])
     assert fetch("select count(*) from click") == [(120,)]
     assert fetch("select max(n) from (select count(*) as n from click group by actor_net) as per_actor") == [(3,)]
     assert ClickError.select().count() == 0

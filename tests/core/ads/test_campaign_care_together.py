@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from threading import Thread
 from typing import Any
 
 from config.clock import now
@@ -14,31 +12,9 @@ from models import audit, campaigns
 from models import campaign_care as rows
 from models.ads import Campaign, ClickError, Offer
 from models.click_errors import ErrorFilter
-from models.database import db, disconnect
+from models.database import db
 from tests.core.ads.stage import build, ip, local, offer
-
-
-def together(work: Callable[[], Any], times: int = 5) -> list[Any]:
-    """What each of so many threads got; an error of any of them is raised."""
-    done: list[Any] = []
-    failed: list[BaseException] = []
-
-    def one() -> None:
-        try:
-            done.append(work())
-        except BaseException as error:
-            failed.append(error)
-            raise
-        finally:
-            disconnect()
-
-    threads = [Thread(target=one) for _ in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
-    return done
+from tests.together import together
 
 
 def some_campaigns(count: int, **more: Any) -> None:
@@ -55,14 +31,14 @@ def end_held() -> int:
 
 def test_holds_that_are_too_old_end_once(database: Any) -> None:
     some_campaigns(20, status="hold", held_since=now() - timedelta(days=8))
-    assert (sum(together(end_held)), end_held()) == (20, 0)
+    assert (sum(together(*[end_held] * 5)), end_held()) == (20, 0)
     assert Campaign.select().where(Campaign.status == "stop").count() == 20
     assert {len(row.settings[rows.REMEMBERED]) for row in Campaign.select()} == {2}
 
 
 def test_offers_are_retired_once_and_none_is_forgotten(database: Any) -> None:
     some_campaigns(20, status="stop")
-    assert sum(together(campaign_care.retire_orphans)) == 40
+    assert sum(together(*[campaign_care.retire_orphans] * 5)) == 40
     assert Offer.select().where(Offer.active).count() == 0
     assert {len(row.settings[rows.REMEMBERED]) for row in Campaign.select()} == {2}
 
@@ -71,20 +47,20 @@ def test_one_of_several_restarts_takes_effect(database: Any) -> None:
     some_campaigns(1, status="stop")
     campaign_care.retire_orphans()
     key = Campaign.get().id
-    assert sorted(together(lambda: rows.restart(key, now(), None))) == [False] * 4 + [True]
+    assert sorted(together(*[lambda: rows.restart(key, now(), None)] * 5)) == [False] * 4 + [True]
     assert (Campaign.get().status, Offer.select().where(Offer.active).count()) == ("working", 2)
 
 
 def test_one_of_several_stops_takes_effect(database: Any) -> None:
     some_campaigns(1, status="working")
     key = Campaign.get().id
-    assert sorted(together(lambda: campaigns.stop(key))) == [False] * 4 + [True]
+    assert sorted(together(*[lambda: campaigns.stop(key)] * 5)) == [False] * 4 + [True]
 
 
 def test_faults_are_dismissed_once(database: Any) -> None:
     here = build(status="hold")
     local(*(here.click(ip=ip(number)) for number in range(30)))
-    done = together(lambda: errors_replay.dismiss(ErrorFilter(), "ended", "anna"))
+    done = together(*[lambda: errors_replay.dismiss(ErrorFilter(), "ended", "anna")] * 5)
     assert sum(done) == 30
     assert ClickError.select().where(ClickError.state == "dismissed").count() == 30
     assert sum(row.after["faults"] for row in audit.page() if row.after) == 30

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -17,11 +15,12 @@ from core.ads import impressions
 from core.ads.impressions import BadBatch, Batch, BatchConflict, decode
 from models import click_writes
 from models import impressions as rows
-from models.database import disconnect, ensure_connection, execute, fetch
+from models.database import execute, fetch
 from models.fields import bind, day
 from tests.conftest import SettingsEnv
 from tests.core.ads import stage
 from tests.core.ads.stage import Stage
+from tests.together import outcomes
 
 NOON = datetime.fromisoformat("2026-11-20T12:00:00+00:00")
 TODAY = date(2026, 11, 20)
@@ -47,29 +46,6 @@ def counters() -> list[tuple[Any, ...]]:
     shown = fetch("select day, requested, seen from impression_daily order by 1, 2, 3")
     loaded = fetch("select day, requested, seen from block_view_daily order by 1, 2, 3")
     return [(str(day(row[0])), *row[1:]) for row in (*shown, *loaded)]
-
-
-def together(works: Sequence[Callable[[], object]]) -> list[object]:
-    """What each returned or raised, all started at once on connections of their own."""
-    results: list[object] = []
-    start = threading.Barrier(len(works))
-
-    def run(work: Callable[[], object]) -> None:
-        start.wait()
-        try:
-            ensure_connection()
-            results.append(work())
-        except Exception as error:  # noqa: BLE001  the test looks at it
-            results.append(error)
-        finally:
-            disconnect()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def test_a_batch_is_added_and_its_day_asked_for(here: Stage) -> None:
@@ -118,7 +94,7 @@ def test_the_same_batch_from_another_server_is_refused(here: Stage) -> None:
 
 def test_one_batch_delivered_eight_times_at_once_is_added_once(here: Stage) -> None:
     made = batch(here)
-    results = together([lambda: impressions.take(made)] * 8)
+    results = outcomes(*[lambda: impressions.take(made)] * 8)
     assert sorted(map(str, results)) == ["False"] * 7 + ["True"]
     assert counters() == [("2026-11-20", 10, 7), ("2026-11-20", 5, 4)]
 
@@ -128,7 +104,7 @@ def test_eight_batches_with_the_same_keys_in_any_order_do_not_block_each_other(h
         {"informer_id": here.informer.id, "offer_id": offer.id, "requested": 2, "seen": 1} for offer in here.offers
     ]
     made = [batch(here, impressions=shown[place % 5 :] + shown[: place % 5]) for place in range(8)]
-    results = together([lambda made=made: impressions.take(made) for made in made])  # type: ignore[misc]
+    results = outcomes(*[lambda made=made: impressions.take(made) for made in made])
     assert results == [True] * 8
     assert counters()[:5] == [("2026-11-20", 16, 8)] * 5
 

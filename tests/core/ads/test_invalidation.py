@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,12 +16,13 @@ from core.ads.invalidation import NotReady
 from core.ads.persons import Forbidden, Person, Role
 from core.ads.statistics import refresh_day
 from models import audit, invariants, ledger
-from models.database import db, disconnect, execute, fetch
+from models.database import db, execute, fetch
 from models.fields import bind
 from models.invalidation import Choice
 from models.invariants_money import claw_backs_differ
 from tests.core.ads import books
 from tests.core.ads.books import Books
+from tests.together import together
 
 FRED = Person("fred", Role.FINANCE)
 DAY = timedelta(days=1)
@@ -100,22 +100,9 @@ def test_a_plan_says_what_is_due_and_what_was_taken_and_changes_nothing(made: Bo
 
 
 def test_two_at_once_take_back_once(made: Books) -> None:
-    choice, done, errors = of_informer(made), [], []
-
-    def one() -> None:
-        try:
-            done.append(len(invalidation.take_back(choice, "farm", FRED)))
-        except Exception as error:  # noqa: BLE001  shown by the assertion
-            errors.append(error)
-        finally:
-            disconnect()
-
-    threads = [Thread(target=one) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (errors, sorted(done), balances(made)[0]) == ([], [0, 0, 0, 0, 2], EARNED)
+    choice = of_informer(made)
+    done = together(*[lambda: len(invalidation.take_back(choice, "farm", FRED))] * 5)
+    assert (sorted(done), balances(made)[0]) == ([0, 0, 0, 0, 2], EARNED)
 
 
 def test_a_death_between_the_rows_leaves_nothing_and_the_next_run_takes_all(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -22,11 +21,11 @@ from integrations.adload.xmlrpc import XmlRpcAdLoad
 from integrations.errors import OutsideError
 from models import reconciliation as rows
 from models.ads import AdloadCharge, Campaign, Click
-from models.database import disconnect
 from models.reconciliation import Line
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.ads.stage import SECOND, Answering, Stage, build, local
+from tests.together import together
 
 DAY = timedelta(days=1)
 
@@ -141,16 +140,8 @@ def test_two_at_once_leave_what_one_leaves(stage: Stage) -> None:
     admit([stage.click()], Answering())
     yesterday, totals = today(), Sums(CampaignTotal(stage.campaign.guid, 1, 50_000))
 
-    def one() -> None:
-        reconciliation.reconcile(totals, yesterday)
-        disconnect()
-
     with time_machine.travel(now() + DAY, tick=False):
-        threads = [Thread(target=one) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        together(*[lambda: reconciliation.reconcile(totals, yesterday)] * 4)
     assert rows.stored(yesterday) == [Line(stage.campaign.id, 1, 1, 50_000, 50_000, False)]
 
 

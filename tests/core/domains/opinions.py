@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from threading import Thread
 from typing import Any
 
 import orjson
@@ -14,7 +12,7 @@ from config.clock import now
 from core.domains import safety as core
 from core.domains import safety_signatures
 from models import safety
-from models.database import disconnect, fetch
+from models.database import fetch
 from models.safety import Request
 
 KID, SECRET = "k1", "first-secret-of-the-tests"
@@ -78,22 +76,3 @@ def incidents(kind: str) -> list[tuple[str, int, bool]]:
     """Key, count and whether it is open of each incident of a kind."""
     query = "select dedupe_key, count, resolved_at is null from alert where kind = %s order by id"
     return [(key, count, bool(is_open)) for key, count, is_open in fetch(query, (kind,))]
-
-
-def together(work: Callable[[], Any], times: int = 4) -> list[Any]:
-    """What each of so many threads got."""
-    done: list[Any] = []
-
-    def one() -> None:
-        try:
-            done.append(work())
-        finally:
-            disconnect()
-
-    threads = [Thread(target=one) for _ in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(done) == times
-    return done

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from core.domains.blocking import Call, Judged
 from core.domains.brakes import Ignore, Switch
 from core.domains.persons import AlreadyChanged
 from models import database as connections
-from models.database import disconnect, fetch
+from models.database import fetch
 from models.domain_states import Mode, Verdict
 from models.proposals import open_of
 from sandbox.server import Sandbox
@@ -23,6 +22,7 @@ from tests.conftest import SettingsEnv
 from tests.core.domains import yard
 from tests.core.domains.plain_model import Died
 from tests.core.domains.yard import ANNA, pipeline, read
+from tests.together import outcomes
 from tests.worker.domains.duty import A, B, C, Duty, incident
 from tests.worker.domains.field import sent, watched
 from tests.worker.domains.places import Open
@@ -132,22 +132,9 @@ def test_a_lost_answer_to_the_commit_is_looked_up_and_never_repeated_blindly(
 
 
 def together(*works: Callable[[], Any]) -> None:
-    gate = Barrier(len(works))
-
-    def one(work: Callable[[], Any]) -> None:
-        try:
-            gate.wait()
-            work()
-        except AlreadyChanged:
-            pass
-        finally:
-            disconnect()
-
-    threads = [Thread(target=one, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    """At the same instant; whoever comes too late may be told so."""
+    found = outcomes(*works)
+    assert [one for one in found if isinstance(one, BaseException) and not isinstance(one, AlreadyChanged)] == []
 
 
 def test_what_is_to_be_asked_later_waits_as_one_row(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -13,12 +12,13 @@ from core.domains import pipelines
 from core.domains.persons import AlreadyChanged
 from models import database as connections
 from models import roles, switches
-from models.database import db, disconnect
+from models.database import db
 from models.domain_states import Source, Verdict
 from models.domains import TrackingDomainPipeline
 from models.switches import Overtaken
 from tests.core.domains import yard
 from tests.core.domains.yard import ANNA, MINUTE, answer, drafts, everything, pipeline, read, steps
+from tests.together import together
 
 
 def test_a_new_pipeline_has_one_active_domain_and_a_switch_that_nothing_follows(database: Any) -> None:
@@ -205,28 +205,9 @@ def test_a_row_that_is_not_as_it_was_read_undoes_the_whole_switch(
     assert everything() == before
 
 
-def together(count: int, work: Any) -> list[Any]:
-    """What each of so many threads got that start at the same instant."""
-    gate, done = Barrier(count), []
-
-    def one() -> None:
-        try:
-            gate.wait()
-            done.append(work())
-        finally:
-            disconnect()
-
-    threads = [Thread(target=one) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return done
-
-
 def test_workers_that_block_at_the_same_instant_switch_once(database: Any) -> None:
     made = pipeline(with_update_affise=True)
-    assert sorted(together(6, lambda: made.block_active_domain("MANUAL"))) == [False] * 5 + [True]
+    assert sorted(together(*[lambda: made.block_active_domain("MANUAL")] * 6)) == [False] * 5 + [True]
     assert [row.seq for row in yard.switches()] == [1, 2]
 
 
@@ -240,5 +221,5 @@ def test_a_person_and_a_task_at_the_same_instant_make_one_switch_of_each_number(
             return False
 
     works = [lambda: made.block_active_domain("MANUAL"), by_hand] * 3
-    assert sum(together(6, lambda: works.pop()())) == 1  # noqa: PLW0108  each thread takes its own
+    assert sum(together(*works)) == 1
     assert [row.seq for row in yard.switches()] == [1, 2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -16,11 +15,12 @@ from core.domains import pauses, pipelines, steps
 from core.domains.steps import Claim
 from integrations.errors import Unavailable
 from models import unfinished
-from models.database import db, disconnect, execute, fetch
+from models.database import db, execute, fetch
 from models.domain_states import Step, StepState
 from models.fields import bind
 from tests.core.domains.yard import ANNA, pipeline
 from tests.core.domains.yard import steps as states
+from tests.together import together
 
 VOLUUM, AFFISE, TELEGRAM = Step.VOLUUM, Step.AFFISE, Step.TELEGRAM
 DAY = timedelta(hours=24)
@@ -98,18 +98,8 @@ def test_the_announcement_of_an_overtaken_switch_is_still_owed(travel: time_mach
 
 def test_two_workers_at_once_take_a_step_once(postgres_database: Any) -> None:
     pipeline("P", "a.example", "b.example", with_update_voluum=True)
-    made, gate, found = switch(), Barrier(4), []
-
-    def work() -> None:
-        gate.wait()
-        found.append(steps.claim(made, VOLUUM))
-        disconnect()
-
-    threads = [Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    made = switch()
+    found = together(*[lambda: steps.claim(made, VOLUUM)] * 4)
     assert [claim is not None for claim in found].count(True) == 1
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Thread
 
 import pytest
 
 from core.domains import affise_planning
 from models import affise_items
-from models.database import disconnect, ensure_connection, fetch
+from models.database import fetch
 from models.domain_states import Step
+from tests.together import together
 from tests.worker.domains.tenant import A, B, Tenant
 from worker.domains.affise import apply_affise_switch_item, plan_affise_switch_request
 from worker.domains.steps import claimed
@@ -37,25 +37,13 @@ def test_two_workers_at_once_write_each_address_once(tenant: Tenant) -> None:
     tenant.desk.work("plan_affise_switch_request")
     request = tenant.request()
     numbers = [item.id for item in affise_items.of(request.id)]
-    errors: list[Exception] = []
 
     def worker() -> None:
-        ensure_connection()
-        try:
-            for number in numbers:
-                apply_affise_switch_item(number)
-        except Exception as error:  # noqa: BLE001  shown by the test
-            errors.append(error)
-        finally:
-            disconnect()
+        for number in numbers:
+            apply_affise_switch_item(number)
 
-    threads = [Thread(target=worker) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(*[worker] * 3)
     tenant.pass_time(120)
-    assert errors == []
     assert (tenant.hosts(), tenant.request().status, tenant.step()) == ({B: 4}, "done", ("done", 4, 4))
     assert len(tenant.writes()) == 4
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,7 +13,7 @@ import time_machine
 from config import catalog
 from config.clock import now
 from core import alert_text
-from models.database import disconnect, execute, fetch
+from models.database import execute, fetch
 from models.domain_states import Source
 from models.domains import CheckCycle, DomainEvidence, DomainState
 from models.fields import bind
@@ -22,6 +21,7 @@ from sandbox.server import Sandbox
 from scheduler.clock import trigger_of
 from tests.conftest import SettingsEnv
 from tests.core.domains import patrol, yard
+from tests.together import together
 from tests.worker.domains.mailroom import due, forget, sent, serving, told
 from worker.domains.checks import (
     check_active_tracking_domains_via_dns as check_dns,
@@ -221,22 +221,7 @@ def _die(*_: Any, **__: Any) -> None:
 def test_two_sweeps_at_once_store_each_answer_once(sandbox: Sandbox) -> None:
     names = patrol.fleet(10)
     patrol.listed(sandbox, *names[:2])
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            check_gsb()
-        except BaseException as error:  # noqa: BLE001  told by the test
-            errors.append(error)
-        finally:
-            disconnect()
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors
+    together(check_gsb, check_gsb)
     assert {order["domain"] for order in sent(BLOCK)} == set(names[:2])
     states = {state.domain_id: state.verdict.value for state in DomainState.select()}
     assert [states[yard.domain(name).id] for name in names] == ["unsafe"] * 2 + ["safe"] * 8

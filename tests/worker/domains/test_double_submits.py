@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -15,12 +14,13 @@ from core.buttons import Action
 from core.domains import undo
 from core.domains.persons import AlreadyChanged, By, Refused
 from models.conflicts import transaction
-from models.database import db, disconnect, execute, fetch
+from models.database import db, execute, fetch
 from models.domain_states import Source
 from models.fields import bind
 from tests.core.chatroom import CHAT
 from tests.core.domains import yard
 from tests.search import WHOLE, examples
+from tests.together import outcomes
 from tests.worker.bot_room import ANNA, link
 from tests.worker.domains.duty import Duty
 from tests.worker.domains.places import Open
@@ -53,32 +53,10 @@ def test_n8_what_is_submitted_twice_at_once_has_one_effect(duty: Duty, kind: str
         yard.pipeline(name, *hosts, with_update_affise=True)
         act, done = _PREPARED[kind](duty, name, hosts, number)
         before = _rows(name)
-        outcomes = _twice(act)
-        assert _rows(name) - before == done, outcomes
-        assert all(isinstance(one, AlreadyChanged | Refused) or not isinstance(one, Exception) for one in outcomes)
-        assert len([one for one in outcomes if not isinstance(one, Exception)]) >= 1
-
-
-def _twice(act: Act) -> list[Any]:
-    """What each of two threads got, both at the same moment."""
-    ready, found = Barrier(2), list[Any]()
-
-    def one() -> None:
-        try:
-            db.connect(reuse_if_open=True)
-            ready.wait(timeout=30)
-            found.append(act())
-        except Exception as error:  # noqa: BLE001  told by the test
-            found.append(error)
-        finally:
-            disconnect()
-
-    threads = [Thread(target=one) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
+        found = outcomes(act, act)
+        assert _rows(name) - before == done, found
+        assert all(isinstance(one, AlreadyChanged | Refused) or not isinstance(one, Exception) for one in found)
+        assert len([one for one in found if not isinstance(one, Exception)]) >= 1
 
 
 def _rows(name: str) -> int:

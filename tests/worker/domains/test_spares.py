@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -10,12 +9,13 @@ import pytest
 from core.domains import holds
 from core.domains import spares as stocks
 from models import pipelines
-from models.database import disconnect, execute, fetch
+from models.database import execute, fetch
 from models.domain_states import Reason
 from sandbox.server import Sandbox
 from tests.core.domains import yard
 from tests.core.domains.plain_model import Died
 from tests.core.domains.yard import pipeline, read, roles
+from tests.together import together
 from tests.worker.domains.field import HOUR, MINUTE, SECOND, incidents, sent
 from tests.worker.domains.places import Shift
 from worker import alerts
@@ -198,17 +198,6 @@ def test_two_sweeps_at_once_lose_a_spare_once(shift: Shift, sandbox: Sandbox) ->
     sandbox.host(B, listed=["MALWARE"])
     sweep()
     shift(30 * SECOND)
-    lost: list[int] = []
-
-    def run() -> None:
-        try:
-            lost.append(sweep())
-        finally:
-            disconnect()
-
-    threads = [Thread(target=run) for _ in range(2)]
-    for step in (Thread.start, Thread.join):
-        for thread in threads:
-            step(thread)
+    lost = together(sweep, sweep)
     assert (sorted(lost), roles()[B], len(yard.switches())) == ([0, 1], "blocked", 1)
     assert incidents("spare_lost") == [(B, "warning", 1)]

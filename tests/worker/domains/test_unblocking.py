@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from config.clock import now
 from integrations.errors import Unavailable
-from models.database import disconnect, execute, fetch
+from models.database import execute, fetch
 from models.domain_states import Verdict
 from models.fields import bind
 from sandbox.server import Sandbox
 from tests.core.domains import yard
 from tests.core.domains.yard import answer, pipeline, read, roles
+from tests.together import together
 from tests.worker.domains.field import HOUR, incidents, sent
 from tests.worker.domains.places import Shift
 from worker.domains.news import announce_pipeline_switch as announce
@@ -166,14 +166,5 @@ def test_two_messages_at_once_return_a_domain_once(shift: Shift) -> None:
     blocked(A, return_to_work=True)
     due(A)
 
-    def run() -> None:
-        try:
-            unblock(A)
-        finally:
-            disconnect()
-
-    threads = [Thread(target=run) for _ in range(2)]
-    for step in (Thread.start, Thread.join):
-        for thread in threads:
-            step(thread)
+    together(lambda: unblock(A), lambda: unblock(A))
     assert (read().active_domain, [switch.seq for switch in yard.switches()]) == (A, [1, 2, 3])
