@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 import time_machine
+from dramatiq.brokers.stub import StubBroker
 from structlog.testing import capture_logs
 
 from cli.main import run
@@ -40,7 +41,7 @@ def test_equal_sides_are_shown_and_nothing_is_wrong(counted: stage.Stage, capsys
 
 
 def test_a_difference_is_exit_code_4_and_one_alarm_of_the_task(
-    counted: stage.Stage, capsys: pytest.CaptureFixture[str]
+    counted: stage.Stage, stub_broker: StubBroker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     day = str(today())
     Click.update(state="void").execute()

@@ -21,6 +21,7 @@ from models.click_errors import ErrorFilter
 from models.database import db
 from worker import alerts, events, metrics
 from worker.actor import actor
+from worker.ads import click_alarms
 from worker.alerts import Severity
 from worker.shared import DeadMessage, gave_up
 
@@ -165,7 +166,6 @@ def _tell_of_lost(clicks: int, reason: str) -> None:
 def _told(tally: Tally) -> int:
     """Say what a person must know; the number of clicks for the books."""
     metrics.count_clicks(tally.counts)
-    for name, count in tally.alarms.items():
-        log.error("click_alarm", alarm=name, clicks=count)
+    click_alarms.tell(tally.alarms)
     events.announce_clicks(tally.done)
     return tally.counts.total()

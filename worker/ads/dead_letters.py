@@ -9,6 +9,7 @@ from core.ads import dead_letters
 from models.open_letters import OpenLetters
 from worker import alerts
 from worker.actor import actor
+from worker.ads import click_alarms
 from worker.alerts import Severity
 
 SPIKE = "dead_letter_spike"
@@ -26,6 +27,7 @@ def report_dead_letters() -> int:
     if not found.total:
         alerts.well(SPIKE, "ads")
     alerts.settle("clicks_not_accepted", [str(today())])
+    click_alarms.settle()
     return found.total
 
 
