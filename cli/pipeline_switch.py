@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT = 60.0
 PAUSE = 0.25
+OBJECTS = {"voluum": "campaigns", "affise": "offers"}
 
 
 def switch(
@@ -61,21 +62,24 @@ def switch(
 def _plan(line: Any, to: str | None, block: bool) -> dict[str, Any]:
     from models import switch_history
 
-    seen = switch_history.in_sync().get(line.pipeline.id, {})
+    seen = switch_history.objects(line.pipeline.id)
     wanted = {"voluum": line.pipeline.with_update_voluum, "affise": line.pipeline.with_update_affise}
-    objects = {platform: total for platform, (_, total) in seen.items() if wanted[platform]}
+    objects = {platform: seen.get(platform) for platform, follows in wanted.items() if follows}
     return {"pipeline": line.pipeline.name, "from": line.active.name, "to": to, "block": block, "objects": objects}
 
 
 def _diff(plan: dict[str, Any]) -> str:
     """What the switch takes away and puts in place, as lines of a diff."""
     left = "blocked" if plan["block"] else "the last spare"
+    unread = [name for name, number in plan["objects"].items() if number is None]
+    note = f"; {' and '.join(unread)} not read yet, what is found there follows" if unread and plan["to"] else ""
     lines = [
         plan["pipeline"],
         f"-  active   {plan['from']}, from then on {left}",
-        f"+  active   {plan['to'] or 'none: the pipeline is exhausted'}",
+        f"+  active   {plan['to'] or 'none: the pipeline is exhausted'}{note}",
     ]
-    follow = [f"+  {name:<8} {number} objects follow" for name, number in plan["objects"].items()]
+    seen = [(name, number) for name, number in plan["objects"].items() if number is not None]
+    follow = [f"+  {name:<8} {number} {OBJECTS[name]} follow" for name, number in seen]
     return "\n".join(lines + (follow if plan["to"] else []))
 
 

@@ -115,6 +115,11 @@ left join pipeline_domain p on p.pipeline_id = o.pipeline_id and p.role = 'activ
 left join tracking_domain d on d.id = p.domain_id
 where o.pipeline_id is not null group by o.pipeline_id, o.platform order by o.pipeline_id, o.platform
 """
+_OBJECTS = """
+select platform, count(*) from (
+    select distinct platform, object_type, object_id from platform_observation where pipeline_id = %s) x
+group by platform
+"""
 
 
 def last(pipeline_id: int, most: int = 20) -> list[PastSwitch]:
@@ -179,3 +184,8 @@ def in_sync() -> dict[int, dict[str, tuple[int, int]]]:
         number: {platform: (one.in_sync, one.seen) for platform, one in found.items()}
         for number, found in badges(now()).items()
     }
+
+
+def objects(pipeline_id: int) -> dict[str, int]:
+    """How many campaigns or offers of a pipeline were seen at each platform; none of where nobody has looked yet."""
+    return {platform: int(count) for platform, count in fetch(_OBJECTS, (pipeline_id,))}

@@ -12,9 +12,11 @@ from tests.cli.conftest import Cli
 from tests.core.domains.yard import pipeline, read
 
 
-def seen(platform: str, number: str, domain: str, ago: timedelta = timedelta()) -> None:
+def seen(
+    platform: str, number: str, domain: str, ago: timedelta = timedelta(), field: str = "preferredTrackingDomain"
+) -> None:
     row = Observation(
-        platform=platform, object_type="campaign", object_id=number, field="preferredTrackingDomain", domain=domain,
+        platform=platform, object_type="campaign", object_id=number, field=field, domain=domain,
         seen_at=now() - ago, pipeline_id=read().id,
     )  # fmt: skip
     observations.record([row])
@@ -64,3 +66,18 @@ def test_a_pipeline_shows_whatever_can_be_set_on_it(cli: Cli) -> None:
     assert (facts["cool_down_s"], facts["max_switches_per_day"]) == (60, 5)
     assert (facts["affise_auto_approve"], facts["affise_max_items"]) == (False, 7)
     assert (cli("pipelines", "show", "P"), "expected_cname=edge.example" in cli.out) == (0, True)
+
+
+def test_a_switch_shows_how_many_campaigns_and_offers_would_follow(cli: Cli) -> None:
+    pipeline("P", "a.example", "b.example", with_update_voluum=True, with_update_affise=True)
+    words = ("pipelines", "switch", "P", "--reason", "slow", "--dry-run")
+    assert cli(*words) == 0
+    assert cli.err.splitlines()[2:] == [
+        "+  active   b.example; voluum and affise not read yet, what is found there follows"
+    ]
+    for number in ("1", "2"):
+        seen("voluum", number, "a.example")
+        seen("affise", number, "a.example", field="url")
+        seen("affise", number, "a.example", field="trafficback_url")
+    assert cli.json(*words)["objects"] == {"voluum": 2, "affise": 2}
+    assert cli.err.splitlines()[3:] == ["+  voluum   2 campaigns follow", "+  affise   2 offers follow"]
