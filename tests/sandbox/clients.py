@@ -37,7 +37,7 @@ def ask(
     body: Any = None,
     *,
     headers: dict[str, str] | None = None,
-    timeout: float = 5,
+    timeout: float = 60,
 ) -> Reply:
     """One request on a connection of its own; `body` is sent as JSON unless it is bytes."""
     connection = http.client.HTTPConnection("127.0.0.1", port(sandbox), timeout=timeout)
@@ -50,7 +50,7 @@ def ask(
         connection.close()
 
 
-def speak(sandbox: Sandbox, data: bytes, *, timeout: float = 5) -> bytes:
+def speak(sandbox: Sandbox, data: bytes, *, timeout: float = 60) -> bytes:
     """Send raw bytes and return everything until the sandbox closes."""
     with socket.create_connection(("127.0.0.1", port(sandbox)), timeout=timeout) as raw:
         raw.sendall(data)

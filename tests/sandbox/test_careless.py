@@ -52,33 +52,33 @@ def test_a_fresh_key_for_the_same_click_is_charged_twice(sandbox: Sandbox) -> No
 
 def test_a_client_that_trusts_the_order_of_results_pays_the_wrong_clicks(sandbox: Sandbox) -> None:
     items = [click(f"c{number}", price_override=number) for number in range(1, 30)]
-    results = requests.post(f"{sandbox.adload_url}/clicks", json={"clicks": items}, timeout=5).json()["results"]
+    results = requests.post(f"{sandbox.adload_url}/clicks", json={"clicks": items}, timeout=60).json()["results"]
     assert [result["cost_micros"] for result in results] != [item["price_override"] for item in items]
 
 
 def test_a_client_that_follows_redirects_shows_up_elsewhere(sandbox: Sandbox) -> None:
     sandbox.fault("adload", {"type": "redirect", "to": "host"})
-    requests.get(f"{sandbox.adload_url}/totals", timeout=5)
+    requests.get(f"{sandbox.adload_url}/totals", timeout=60)
     assert [row["path"] for row in sandbox.journal()] == ["/adload/totals", "/elsewhere"]
 
 
 def test_a_client_that_follows_a_loop_is_seen_going_round(sandbox: Sandbox) -> None:
     sandbox.fault("adload", {"type": "redirect", "to": "loop"})
     with pytest.raises(requests.TooManyRedirects):
-        requests.get(f"{sandbox.adload_url}/totals", timeout=5)
+        requests.get(f"{sandbox.adload_url}/totals", timeout=60)
     assert len(sandbox.journal("adload")) > 20
 
 
 def test_a_client_without_a_total_deadline_is_held_beyond_its_read_timeout(sandbox: Sandbox) -> None:
-    sandbox.fault("adload", {"type": "trickle", "every_ms": 50, "part": "body"})
+    sandbox.fault("adload", {"type": "trickle", "every_ms": 150, "part": "body"})
     before = time.monotonic()
-    assert requests.get(f"{sandbox.adload_url}/totals?day=2026-11-20", timeout=0.5).json() == {"totals": []}
-    assert time.monotonic() - before > 0.5
+    assert requests.get(f"{sandbox.adload_url}/totals?day=2026-11-20", timeout=1.5).json() == {"totals": []}
+    assert time.monotonic() - before > 1.5
 
 
 def test_a_client_that_ignores_retry_after_leaves_short_gaps_in_the_journal(sandbox: Sandbox) -> None:
     sandbox.fault("adload", {"type": "retry_after", "form": "seconds", "seconds": 3600})
     for _ in range(2):
-        requests.get(f"{sandbox.adload_url}/totals", timeout=5)
+        requests.get(f"{sandbox.adload_url}/totals", timeout=60)
     first, second = (datetime.fromisoformat(row["at"]) for row in sandbox.journal())
     assert (second - first).total_seconds() < 3600

@@ -67,7 +67,7 @@ def test_a_careless_client_is_found_out_by_two_letters_with_two_ids(sandbox: San
 
 def test_commands_out_of_order_and_unknown_ones_are_refused(sandbox: Sandbox) -> None:
     parts = urlsplit(sandbox.smtp_url)
-    with smtplib.SMTP(parts.hostname or "", parts.port or 0, "me", timeout=5) as client:
+    with smtplib.SMTP(parts.hostname or "", parts.port or 0, "me", timeout=60) as client:
         assert [client.docmd(*words)[0] for words in (("DATA",), ("RCPT", "TO:<a@b.example>"), ("VRFY", "a"))] == [
             503, 503, 502,
         ]  # fmt: skip
@@ -77,7 +77,7 @@ def test_commands_out_of_order_and_unknown_ones_are_refused(sandbox: Sandbox) ->
 
 def test_a_stock_client_is_served_and_a_reset_empties_the_mailbox(sandbox: Sandbox) -> None:
     parts = urlsplit(sandbox.smtp_url)
-    with smtplib.SMTP(parts.hostname or "", parts.port or 0, "me", timeout=5) as client:
+    with smtplib.SMTP(parts.hostname or "", parts.port or 0, "me", timeout=60) as client:
         client.sendmail("a@x.example", ["b@x.example", "c@x.example"], b"Subject: s\r\n\r\n.dot\r\n")
         client.sendmail("a@x.example", ["b@x.example"], b"")
     assert [letter["recipient"] for letter in sandbox.letters()] == ["b@x.example", "c@x.example", "b@x.example"]

@@ -16,7 +16,7 @@ def test_it_prints_its_addresses_serves_and_ends_on_sigterm(tmp_path: Path) -> N
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout
         addresses = orjson.loads(process.stdout.readline())
-        assert requests.get(f"{addresses['adload']}/totals?day=2026-11-20", timeout=5).status_code == 200
+        assert requests.get(f"{addresses['adload']}/totals?day=2026-11-20", timeout=60).status_code == 200
         process.terminate()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     assert orjson.loads(journal.read_bytes())["path"] == "/adload/totals"

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from config.sandbox import stand_ins
 from sandbox.dns import wire
 from sandbox.dns.zone import BEHAVIOURS
+from sandbox.ports import open_ports, port_of
 from sandbox.server import Sandbox
 from tests.search import search
 
@@ -35,8 +36,8 @@ def ask(sandbox: Sandbox, name: str, kind: str = "A", upstream: int = 1, *, tcp:
     query = dns.message.make_query(name, kind)
     port = ports(sandbox)[upstream]
     if tcp:
-        return dns.query.tcp(query, "127.0.0.1", port=port, timeout=5)
-    return dns.query.udp(query, "127.0.0.1", port=port, timeout=5)
+        return dns.query.tcp(query, "127.0.0.1", port=port, timeout=60)
+    return dns.query.udp(query, "127.0.0.1", port=port, timeout=60)
 
 
 def lines(message: dns.message.Message) -> list[str]:
@@ -57,13 +58,15 @@ def test_the_printed_addresses_name_them_all(sandbox: Sandbox) -> None:
     assert printed["tls_authority"].startswith("-----BEGIN CERTIFICATE-----")
 
 
-def test_a_taken_port_above_the_first_is_an_error_and_leaves_nothing_open(sandbox: Sandbox) -> None:
-    wanted = ports(sandbox)[0]
-    sandbox.stop()
-    with socket.create_server(("127.0.0.1", wanted + 5)), pytest.raises(OSError, match="in use"):
+def test_a_taken_port_above_the_first_is_an_error_and_leaves_nothing_open() -> None:
+    taken = open_ports(0)
+    wanted = port_of(taken.http)
+    for each in (taken.http, *(one for pair in taken.dns for one in pair), taken.smtp):
+        each.close()
+    with taken.tls, pytest.raises(OSError, match="in use"):
         Sandbox(port=wanted).start()
-    sandbox.start()
-    assert sandbox.url.startswith("http://127.0.0.1:")
+    with socket.create_server(("127.0.0.1", wanted)):
+        pass
 
 
 def test_a_stopped_sandbox_can_be_started_on_its_ports_again(sandbox: Sandbox) -> None:
@@ -104,10 +107,10 @@ def test_hosts_of_the_control_plane_exist_with_the_domains_above_them(sandbox: S
 def test_a_fact_is_set_over_http_taken_back_and_limited_to_one_resolver(sandbox: Sandbox) -> None:
     control = f"{sandbox.url}/_sandbox/hosts"
     fact = {"host": "go.sandbox.test", "dns": "nx", "upstream": 2}
-    assert requests.post(control, json=fact, timeout=5).status_code == 200
+    assert requests.post(control, json=fact, timeout=60).status_code == 200
     codes = [ask(sandbox, "go.sandbox.test", upstream=upstream).rcode() for upstream in (1, 2, 3)]
     assert codes == [dns.rcode.NOERROR, dns.rcode.NXDOMAIN, dns.rcode.NOERROR]
-    requests.post(control, json={"host": "go.sandbox.test", "dns": None}, timeout=5)
+    requests.post(control, json={"host": "go.sandbox.test", "dns": None}, timeout=60)
     assert ask(sandbox, "go.sandbox.test", upstream=2).rcode() == dns.rcode.NOERROR
 
 
@@ -162,7 +165,7 @@ def certificate(sandbox: Sandbox) -> dict[str, Any]:
     context = ssl.create_default_context(cadata=sandbox.authority_pem)
     host, _, port = sandbox.tls_address.rpartition(":")
     with (
-        socket.create_connection((host, int(port)), timeout=5) as plain,
+        socket.create_connection((host, int(port)), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname="go.sandbox.test") as secured,
     ):
         shown = secured.getpeercert()
@@ -183,7 +186,7 @@ def test_a_certificate_stays_until_a_reset_after_which_it_is_dated_anew(sandbox:
 
 def test_plain_text_at_the_tls_door_is_turned_away(sandbox: Sandbox) -> None:
     host, _, port = sandbox.tls_address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=5) as plain:
+    with socket.create_connection((host, int(port)), timeout=60) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: go.sandbox.test\r\n\r\n")
         while plain.recv(1024):
             pass
@@ -191,11 +194,11 @@ def test_plain_text_at_the_tls_door_is_turned_away(sandbox: Sandbox) -> None:
 
 def test_the_registry_speaks_of_any_domain_of_its_zones(sandbox: Sandbox) -> None:
     sandbox.host("go.brand.example")
-    bootstrap = requests.get(sandbox.rdap_url, timeout=5).json()
+    bootstrap = requests.get(sandbox.rdap_url, timeout=60).json()
     assert bootstrap["services"] == [[["example", "test"], [f"{sandbox.url}/rdap/"]]]
     base = bootstrap["services"][0][1][0]
-    assert requests.get(f"{base}domain/brand.example", timeout=5).json()["ldhName"] == "BRAND.EXAMPLE"
-    assert requests.get(f"{base}domain/brand.com", timeout=5).status_code == 404
-    assert requests.get(f"{base}nameserver/ns1.example", timeout=5).status_code == 400
-    busy = requests.get(f"{base}domain/rdap429.test", timeout=5)
+    assert requests.get(f"{base}domain/brand.example", timeout=60).json()["ldhName"] == "BRAND.EXAMPLE"
+    assert requests.get(f"{base}domain/brand.com", timeout=60).status_code == 404
+    assert requests.get(f"{base}nameserver/ns1.example", timeout=60).status_code == 400
+    busy = requests.get(f"{base}domain/rdap429.test", timeout=60)
     assert (busy.status_code, busy.headers["Retry-After"]) == (429, "120")

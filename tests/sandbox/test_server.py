@@ -6,7 +6,7 @@ import http.client
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from threading import active_count
+from threading import enumerate as threads
 
 import pytest
 
@@ -32,16 +32,17 @@ def test_two_of_them_do_not_share_state(sandbox: Sandbox) -> None:
 
 
 def test_stopping_cuts_hanging_clients_and_leaves_no_thread() -> None:
-    before = active_count()
+    before = set(threads())
     sandbox = Sandbox().start()
     sandbox.fault("adload", {"type": "hang"})
-    with socket.create_connection(("127.0.0.1", port(sandbox)), timeout=5) as waiting:
+    with socket.create_connection(("127.0.0.1", port(sandbox)), timeout=60) as waiting:
         waiting.sendall(b"GET /adload/totals HTTP/1.1\r\n\r\n")
         while not sandbox.journal():
             time.sleep(0.001)
         sandbox.stop()
         assert waiting.recv(1) == b""
-    assert active_count() == before
+    # others may end meanwhile, which tests before this one have left
+    assert set(threads()) <= before
 
 
 def test_latency_delays_every_answer_of_a_service() -> None:
@@ -67,7 +68,7 @@ def test_many_connections_are_served_side_by_side_without_losing_a_request(sandb
 
 def test_a_hanging_client_does_not_hold_up_the_others(sandbox: Sandbox) -> None:
     sandbox.fault("adload", {"type": "hang"}, times=1)
-    with socket.create_connection(("127.0.0.1", port(sandbox)), timeout=5) as waiting:
+    with socket.create_connection(("127.0.0.1", port(sandbox)), timeout=60) as waiting:
         waiting.sendall(b"GET /adload/totals HTTP/1.1\r\n\r\n")
         while not sandbox.journal():
             time.sleep(0.001)
