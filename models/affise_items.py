@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models import bulk
+from models import affise_refusals, bulk
 from models.database import execute, fetch, is_postgres
 from models.domain_states import ChangeState
 from models.fields import bind, instant
@@ -51,13 +51,14 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a try at an item ended; with `again_at` it is tried once more then."""
+    """How a try at an item ended; with `again_at` it is tried once more then. `updated_at` is the offer's own word."""
 
     status: ChangeState
     attempts: int
     error: str | None = None
     passing: bool = False
     again_at: datetime | None = None
+    updated_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ update affise_switch_item set status = 'applying', attempts = attempts + 1 where
 """.replace("{open}", _OPEN)
 _END = """
 update affise_switch_item set status = %s, attempts = %s, last_error = %s, passing = %s, next_attempt_at = %s,
-    applied_at = coalesce(%s, applied_at), verified_at = coalesce(%s, verified_at)
+    applied_at = coalesce(%s, applied_at), verified_at = coalesce(%s, verified_at),
+    offer_updated_at = coalesce(%s, offer_updated_at)
 where id = %s and status = 'applying'
 """
 _STOP = """
@@ -177,8 +179,12 @@ def start(item_id: int) -> bool:
 def end(item_id: int, how: Ended, at: datetime, *, wrote: bool) -> bool:
     """Note how a try ended, and whether an edit was sent; False if somebody cancelled it meanwhile."""
     sent, proved = bind(at) if wrote else None, bind(at) if how.status is State.VERIFIED else None
-    values = (how.status.value, how.attempts, how.error, how.passing, moment(how.again_at), sent, proved, item_id)
-    return execute(_END, values) == 1
+    state = (how.status.value, how.attempts, how.error, how.passing, moment(how.again_at))
+    if execute(_END, (*state, sent, proved, how.updated_at, item_id)) != 1:
+        return False
+    if how.updated_at and how.status in GOOD:
+        affise_refusals.still(item_id, how.updated_at)
+    return True
 
 
 def stop(request_id: UUID, error: str) -> int:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from models import bulk
+from models import bulk, doubts
 from models.database import execute, fetch, is_postgres
 from models.domain_states import Step, StepState, Trigger
 from models.fields import bind, instant
 from models.pipelines import moment
+from models.unfinished import LONGEST_CALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,22 @@ _OLDER = """select o.lease_until from domain_switch me
     join domain_switch os on os.pipeline_id = me.pipeline_id and os.id <> me.id
     join switch_step o on o.switch_id = os.id and o.step = switch_step.step
     where me.id = switch_step.switch_id and o.state = 'running' and o.lease_until > {instant}"""
-_TAKE = """
-update switch_step set state = 'running', attempts = attempts + 1, lease_until = {instant}
+# the last write of an owner who is gone may come after the switch that it was made for
+_DOUBT = """select max(d.look_again_at) from switch_step d join domain_switch ds on ds.id = d.switch_id
+    join domain_switch me on me.pipeline_id = ds.pipeline_id
+    where me.id = switch_step.switch_id and d.step = switch_step.step and d.look_again_at > {instant}"""
+_TAKE = (
+    """
+update switch_step set state = 'running', attempts = attempts + 1, lease_until = {instant},
+    look_again_at = case when step = 'telegram' then null when state = 'running' then {instant} else (DOUBT) end
 where switch_id = %s and step = %s and (lease_until is null or lease_until <= {instant})
     and (state = 'running' or (state = 'pending' and (next_attempt_at is null or next_attempt_at <= {instant})))
     and (step = 'telegram' or (NEWEST and not exists (OLDER)))
 returning attempts
-""".replace("NEWEST", _NEWEST).replace("OLDER", _OLDER)
+""".replace("NEWEST", _NEWEST)
+    .replace("OLDER", _OLDER)
+    .replace("DOUBT", _DOUBT)
+)
 _READ = """
 select t.tries, coalesce(t.opened_at, s.decided_at), s.pipeline_id, p.name, s.seq, s.trigger, s.decided_at, a.name,
     b.name
@@ -119,12 +129,15 @@ where s.pipeline_id = %s and not exists (
 def claim(switch_id: int, step: Step, at: datetime, until: datetime) -> Claim | None:
     """Take a step that is due, in the caller's transaction; None if it is not, or somebody else has it.
 
-    A platform's step is taken for the newest switch only, and while no older switch holds one.
+    A platform's step is taken for the newest switch only, and while no older switch holds one. One whose lease ran out
+    is looked at once more, for its owner's last write may land yet.
     """
     # whoever switches holds this row too, so a claim is either before the switch or knows of it
     fetch(_LOCK + (" for no key update" if is_postgres() else ""), (switch_id,))
     now = bind(at)
-    taken = bulk.read(_TAKE, (bind(until), switch_id, step.value, now, now, now))
+    if step is not Step.TELEGRAM:
+        doubts.bury(switch_id, step, at)
+    taken = bulk.read(_TAKE, (bind(until), bind(at + LONGEST_CALL), now, switch_id, step.value, now, now, now))
     return _claim(switch_id, step, int(taken[0][0])) if taken else None
 
 

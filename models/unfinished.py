@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from models import bulk
 from models.database import fetch
@@ -12,6 +12,8 @@ from models.domain_states import Step
 from models.fields import bind, instant
 
 MOST = 500
+LONGEST_CALL = timedelta(seconds=60)
+"""The deadline of a call to a platform: what was sent by then lands within it, or never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Due:
 
 
 # also one that waits for a person, which is looked at now and then, and one that ended before the step was opened again
-_REQUEST = """(select r.id from affise_switch_request r where r.switch_id = t.switch_id
+REQUEST = """(select r.id from affise_switch_request r where r.switch_id = t.switch_id
     order by r.created_at desc, r.id desc limit 1)"""
 _DUE = """
 select t.switch_id, t.step, REQUEST from switch_step t join domain_switch s on s.id = t.switch_id
@@ -33,11 +35,11 @@ where t.step in ('voluum', 'affise') and t.state in ('pending', 'running') and s
     and (t.lease_until is null or t.lease_until <= {instant})
     and (t.next_attempt_at is null or t.next_attempt_at <= {instant})
 order by coalesce(t.next_attempt_at, s.decided_at), t.switch_id, t.step limit %s
-""".replace("REQUEST", _REQUEST)
+""".replace("REQUEST", REQUEST)
 _OF = """
 select t.switch_id, t.step, REQUEST from switch_step t
 where t.switch_id {in:int} and t.state = 'pending' order by t.switch_id, t.step
-""".replace("REQUEST", _REQUEST)
+""".replace("REQUEST", REQUEST)
 _UNTOLD = """
 select s.id from domain_switch s join switch_step t on t.switch_id = s.id and t.step = 'telegram'
 where s.announced_at is null and s.decided_at < {instant} and t.state in ('pending', 'running')
@@ -46,7 +48,8 @@ where s.announced_at is null and s.decided_at < {instant} and t.state in ('pendi
 order by s.id limit %s
 """
 _DEAD = """
-update switch_step set state = 'superseded', lease_until = null, next_attempt_at = null
+update switch_step set state = 'superseded', lease_until = null, next_attempt_at = null,
+    look_again_at = case when state = 'running' then {instant} else look_again_at end
 where step in ('voluum', 'affise') and state in ('pending', 'running')
     and (lease_until is null or lease_until <= {instant}) and exists (
         select 1 from domain_switch s join tracking_domain_pipeline p on p.id = s.pipeline_id
@@ -87,8 +90,11 @@ def untold(before: datetime, at: datetime, most: int = MOST) -> list[int]:
 
 
 def close_overtaken(at: datetime) -> int:
-    """Close what older switches left open and nobody works on; how many steps."""
-    closed = bulk.run(_DEAD, (bind(at),))
+    """Close what older switches left open and nobody works on; how many steps.
+
+    What their owners wrote last may land yet; whoever takes the newest switch's step will know.
+    """
+    closed = bulk.run(_DEAD, (bind(at + LONGEST_CALL), bind(at)))
     if closed:
         bulk.run(_LEFT)
     return closed

@@ -81,13 +81,24 @@ def _write(found: Tried, affise: Affise) -> Tried:
     if seen is Found.CONFLICT:
         ended = _ended(item, State.CONFLICT, error="shows another address than planned")
         return replace(found, ended=ended, seen=_seen(found, before, at))
-    lost = _edit(found, affise)
+    try:
+        lost = _edit(found, affise)
+    except Rejected as error:
+        if isinstance(error, Unauthorized):
+            raise
+        return _refused(found, error, before)
     sent = replace(found, wrote=True)
     try:
         at, after = now(), affise.offer(item.offer_id)
     except OutsideError as error:
         return _failed(sent, error)
     return _judge(sent, before, after, lost, at)
+
+
+def _refused(found: Tried, error: Rejected, raw: Raw) -> Tried:
+    """A person is needed: it is not tried again while the offer stays as it is."""
+    text = str(error)[: steps.LONGEST_ERROR]
+    return replace(found, ended=_ended(found.item, State.FAILED, error=text, raw=raw))
 
 
 def _edit(found: Tried, affise: Affise) -> OutcomeUnknown | None:
@@ -116,11 +127,11 @@ def _judge(found: Tried, before: Raw, after: Raw, lost: OutcomeUnknown | None, a
 
 
 def _proved(found: Tried, state: State, raw: Raw, at: datetime) -> Tried:
-    return replace(found, ended=_ended(found.item, state), seen=_seen(found, raw, at))
+    return replace(found, ended=_ended(found.item, state, raw=raw), seen=_seen(found, raw, at))
 
 
 def _surprised(found: Tried, raw: Raw, moved: list[str], at: datetime) -> Tried:
-    ended = _ended(found.item, State.FAILED, error=f"the edit also changed {', '.join(moved)}")
+    ended = _ended(found.item, State.FAILED, error=f"the edit also changed {', '.join(moved)}", raw=raw)
     return replace(found, ended=ended, surprises=tuple(moved), seen=_seen(found, raw, at))
 
 
@@ -144,8 +155,10 @@ def _asked(error: RateLimited | Unauthorized) -> timedelta:
     return timedelta(seconds=error.retry_after) if isinstance(error, RateLimited) else pauses.LOOK_EVERY
 
 
-def _ended(item: Item, status: State, *, error: str | None = None) -> Ended:
-    return Ended(status=status, attempts=item.attempts + 1, error=error)
+def _ended(item: Item, status: State, *, error: str | None = None, raw: Raw | None = None) -> Ended:
+    when = raw.get("updated_at") if raw else None
+    seen = when if isinstance(when, str) else None
+    return Ended(status=status, attempts=item.attempts + 1, error=error, updated_at=seen)
 
 
 def _seen(found: Tried, raw: Raw, at: datetime) -> tuple[Observation, ...]:

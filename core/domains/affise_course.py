@@ -44,7 +44,8 @@ class News(StrEnum):
 class Course:
     """What is to be sent now: an item that is due then, a request to be planned, steps; and what people are told.
 
-    `looked` says that the offers were read, with these mentions of old domains; `paused` and `resumed` say that Affise
+    `looked` says that the offers were read, with these mentions of old domains; `quiet` that the step ended again as it
+    had ended before; `paused` and `resumed` say that Affise
     began to refuse our key, or accepts it again; `recovered` that something succeeded which had failed.
     """
 
@@ -59,6 +60,7 @@ class Course:
     tally: Tally | None = None
     error: str | None = None
     looked: bool = False
+    quiet: bool = False
     mentions: tuple[Mention, ...] = ()
     paused: bool = False
     resumed: bool = False
@@ -97,7 +99,7 @@ def _round_over(held: Claim, tally: Tally, failed: bool) -> bool:
 
 def end(held: Claim, request: Request, tally: Tally) -> Course:
     """Close a request of which nothing is left to be tried, and its step, in the caller's transaction."""
-    status = State.DONE if tally.done == tally.total else State.PARTIAL if tally.done else State.FAILED
+    status = State(state_of(tally))
     rows.move(request.id, status, State.APPLYING, *([] if status is State.PARTIAL else [State.PARTIAL]))
     if request.undo_of:
         return _taken_back(held, request, tally)
@@ -108,6 +110,11 @@ def end(held: Claim, request: Request, tally: Tally) -> Course:
     if not steps.finish(held, _ENDS[status], done=tally.done, total=tally.total, error=why):
         return NOTHING
     return Course(request=fresh, held=held, news=News.ENDED, tally=tally, error=why)
+
+
+def state_of(tally: Tally) -> StepState:
+    """How a step ends of whose items nothing is left to be tried."""
+    return StepState.DONE if tally.done == tally.total else StepState.PARTIAL if tally.done else StepState.FAILED
 
 
 def _taken_back(held: Claim, request: Request, tally: Tally) -> Course:
@@ -125,6 +132,12 @@ def renew(held: Claim, request: Request, reason: str) -> Course:
     draft = rows.renew(request, "system", reason, now())
     steps.later(held, now(), None)
     return Course(request=request, plan=draft)
+
+
+def look_again(request_id: UUID) -> None:
+    """Open the step of a request again if it is to be looked at once more by now."""
+    if (request := rows.get(request_id)) is not None:
+        steps.look_again(request.switch_id)
 
 
 def give_way(held: Claim, request: Request, *, wrote: bool) -> Course:

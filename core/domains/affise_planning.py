@@ -9,25 +9,26 @@ from uuid import UUID
 
 from config.clock import now
 from config.settings import get_settings
-from core.domains import affise_changes, affise_course, pauses, platform_plan, steps
+from core.domains import affise_changes, affise_course, pauses, platform_plan, refusals, steps
 from core.domains.affise_course import NOTHING, SERVICE, Course, News, State
 from core.domains.platform_plan import Change, Mention
 from core.domains.steps import Claim
 from integrations.affise import Affise
 from integrations.errors import OutsideError, RateLimited, Rejected, Unauthorized, Unavailable
 from models import affise_items as items
+from models import affise_refusals, observations
 from models import affise_requests as rows
-from models import observations
+from models.affise_refusals import Refused
 from models.affise_requests import AT_WORK, Request
 from models.domain_states import Step, StepState
 from models.observations import Observation
 
 APPROVAL_LASTS = timedelta(hours=24)
 OVERDUE_AFTER = timedelta(minutes=15)
-SYSTEM = "system"
 NO_TENANT = "affise: no account is set; set AFFISE_BASE_URL and AFFISE_API_KEY"
 _OPEN_STEP = (StepState.PENDING, StepState.RUNNING)
 _TO_PLAN = (State.DRAFT, State.APPROVED)
+_ENDED = (State.DONE, State.PARTIAL, State.FAILED)
 Take = Callable[[int, Step], Claim | None]
 
 
@@ -45,7 +46,10 @@ class Looked:
 
 
 def look(request_id: UUID, take: Take, affise: Affise | None) -> Looked | None:
-    """Read the offers for a request that is to be planned; `take` claims its step. None if nothing is to be done."""
+    """Read the offers for a request that is to be planned or proved once more; `take` claims its step.
+
+    None if nothing is to be done.
+    """
     asked = rows.get(request_id)
     request = rows.of_switch(asked.switch_id) if asked else None
     if request is None or not request.newest:
@@ -53,9 +57,15 @@ def look(request_id: UUID, take: Take, affise: Affise | None) -> Looked | None:
     if request.status in AT_WORK and items.tally(request.id).open:
         return Looked(request)
     held = take(request.switch_id, Step.AFFISE) if rows.step_state(request.switch_id) in _OPEN_STEP else None
-    if held is None or request.status not in _TO_PLAN:
-        return Looked(request, held) if held else None
-    return _listed(Looked(request, held), affise)
+    if held is None:
+        return None
+    to_read = request.status in _TO_PLAN or _is_over(request)
+    return _listed(Looked(request, held), affise) if to_read else Looked(request, held)
+
+
+def _is_over(request: Request) -> bool:
+    """Whether it ended by itself; its step was opened again, so the offers may show a former domain."""
+    return request.status in _ENDED and request.undo_of is None
 
 
 def _listed(found: Looked, affise: Affise | None) -> Looked:
@@ -95,7 +105,7 @@ def keep(found: Looked | None) -> Course:
     if found.error is not None:
         return _unread(request, held, found.error)
     if found.changes is not None:
-        return _store(found, held, found.changes)
+        return (_prove if _is_over(request) else _store)(found, held, found.changes)
     return _wait(request, held) if request.status is State.AWAITING_APPROVAL else _reopened(request, held)
 
 
@@ -112,14 +122,36 @@ def _store(found: Looked, held: Claim, changes: Sequence[Change]) -> Course:
     request, at = found.request, now()
     resumed = pauses.resume(SERVICE)
     observations.record(found.seen)
-    sha256 = platform_plan.fingerprint(changes)
+    fresh, before = refusals.among(request, changes)
+    if refusals.asked_for_by_a_person(request):
+        fresh, before = list(changes), []
+    sha256 = platform_plan.fingerprint(fresh)
     if request.status is State.APPROVED and sha256 == request.items_sha256:
         return _seen(found, _apply(request, held), resumed)
     if not rows.planned(request, sha256, at + APPROVAL_LASTS):
         return _overtaken(request, held, resumed)
     items.cancel(request.pipeline_id)
     items.replace(request.id, [affise_changes.row(change) for change in changes])
-    return _seen(found, _decide(request, held, len(changes), sha256, at), resumed)
+    affise_refusals.carry(request.id, before)
+    return _seen(found, _decide(request, held, fresh, before, sha256, at), resumed)
+
+
+def _prove(found: Looked, held: Claim, changes: Sequence[Change]) -> Course:
+    """The step of a request that is over: plan anew what shows a former domain, but not what was refused just so."""
+    request = found.request
+    resumed = pauses.resume(SERVICE)
+    observations.record(found.seen)
+    fresh, _ = refusals.among(request, changes)
+    course = affise_course.renew(held, request, "offers show a former domain") if fresh else _as_it_was(request, held)
+    return _seen(found, course, resumed)
+
+
+def _as_it_was(request: Request, held: Claim) -> Course:
+    """End the step as the request had ended; nothing is told, because nothing is new."""
+    tally = items.tally(request.id)
+    why = None if tally.done == tally.total else affise_course.failures(request.id, tally)
+    steps.finish(held, affise_course.state_of(tally), done=tally.done, total=tally.total, error=why)
+    return Course(request=request, held=held, tally=tally, quiet=True)
 
 
 def _seen(found: Looked, course: Course, resumed: bool) -> Course:
@@ -136,13 +168,16 @@ def _overtaken(request: Request, held: Claim, resumed: bool) -> Course:
     return Course(request=fresh, plan=request.id, resumed=resumed)
 
 
-def _decide(request: Request, held: Claim, count: int, sha256: str, at: datetime) -> Course:
-    if not count:
+def _decide(
+    request: Request, held: Claim, fresh: Sequence[Change], before: Sequence[Refused], sha256: str, at: datetime
+) -> Course:  # fmt: skip
+    count = len(fresh)
+    if not count and not before:
         rows.move(request.id, State.DONE, State.PLANNED)
         steps.finish(held, StepState.DONE)
         return Course(request=rows.get(request.id), held=held, news=News.ENDED, tally=items.tally(request.id))
-    if may_approve_itself(request, count):
-        rows.approve(request.id, SYSTEM, sha256, at, State.PLANNED)
+    if not count or may_approve_itself(request, count):
+        rows.approve(request.id, refusals.SYSTEM, sha256, at, State.PLANNED)
         return _apply(request, held)
     rows.move(request.id, State.AWAITING_APPROVAL, State.PLANNED)
     steps.progress(held, 0, count)
@@ -204,7 +239,8 @@ def _unread(request: Request, held: Claim, error: OutsideError) -> Course:
     again = at + timedelta(seconds=error.retry_after) if isinstance(error, RateLimited) else None
     again = again or (None if isinstance(error, Rejected) else steps.next_try(held, at))
     if again is None:
-        rows.move(request.id, State.FAILED if request.status is State.DRAFT else State.EXPIRED, request.status)
+        if request.status in _TO_PLAN:
+            rows.move(request.id, State.FAILED if request.status is State.DRAFT else State.EXPIRED, request.status)
         return _closed(request, held, f"the offers could not be read: {text}", News.UNPLANNED)
     steps.later(held, again, text, costs=not isinstance(error, RateLimited))
     return Course(request=request, plan=request.id, plan_at=again, error=text)

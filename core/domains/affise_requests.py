@@ -10,8 +10,8 @@ from core.domains import pipelines, platform_plan, steps
 from core.domains.persons import AlreadyChanged, By, Refused, record
 from core.domains.platform_plan import Change
 from models import affise_items as items
+from models import affise_refusals, conflicts
 from models import affise_requests as rows
-from models import conflicts
 from models.affise_items import Item
 from models.affise_requests import Request
 from models.domain_states import ChangeState, Step, SwitchRequestState
@@ -77,15 +77,20 @@ def _retry(request: Request, by: By) -> Request:
     if request.undo_of:
         raise Refused(f"request: {request.id} takes another back; ask for a rollback of {request.undo_of} instead")
     _record(request, by, "affise.retry", retried=True)
-    if request.status in _AFRESH:
-        again = rows.renew(request, by.name, "retry", now())
-    else:
-        again = request.id
-        if not items.retry(request.id):
-            raise Refused(f"request: nothing of {request.id} failed of something that may pass")
-        rows.begin_again(request.id, by.name, now())
+    again = rows.renew(request, by.name, "retry", now()) if request.status in _AFRESH else _retry_rest(request, by)
     _open(request)
     return get(again)
+
+
+def _retry_rest(request: Request, by: By) -> UUID:
+    """What may pass is tried again as it is; what was refused is planned anew, for a person knows what has changed."""
+    if items.retry(request.id):
+        rows.begin_again(request.id, by.name, now())
+        return request.id
+    if not affise_refusals.of(request.switch_id):
+        raise Refused(f"request: nothing of {request.id} failed")
+    rows.move(request.id, State.SUPERSEDED, State.PARTIAL)
+    return rows.renew(request, by.name, "retry", now())
 
 
 def rollback(request_id: UUID | str, by: By) -> Request:

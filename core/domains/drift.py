@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from config.clock import now
-from core.domains import platform_looks, steps
+from core.domains import platform_looks, refusals, steps
 from core.domains.hosts import host_of
 from core.domains.persons import By, record
 from core.domains.pipelines import subject
@@ -79,7 +79,7 @@ def compare(found: Look) -> Compared:
     judged = judge(observations.of([found.platform]), lines, at)
     drifting = _by_pipeline(judged, State.DRIFT)
     fit = [line for line in lines if line.pipeline.id in drifting and line.active]
-    reopened, stuck = _put_right(found.platform, fit, at)
+    reopened, stuck = _put_right(found.platform, _worth_a_try(found, fit, drifting), at)
     return Compared(
         found.platform, sum(map(len, drifting.values())),
         tuple(key_of(found.platform, line) for line in fit), tuple(reopened),
@@ -158,6 +158,17 @@ def _by_pipeline(judged: Iterable[Judged], state: State) -> dict[int, list[Obser
         if one.state is state and one.seen.pipeline_id is not None:
             found[one.seen.pipeline_id].append(one.seen)
     return found
+
+
+def _worth_a_try(
+    found: Look, lines: Sequence[Line], drifting: Mapping[int, Sequence[Observation]]
+) -> list[Line]:  # fmt: skip
+    """The pipelines that show more than what was refused, and told, and has not changed since."""
+    refused = refusals.fields((line.pipeline.id for line in lines), found.whole) if found.whole else set()
+    return [
+        line for line in lines
+        if any((seen.object_id, seen.field) not in refused for seen in drifting[line.pipeline.id])
+    ]  # fmt: skip
 
 
 def _put_right(platform: str, lines: Sequence[Line], at: datetime) -> tuple[list[tuple[int, Step]], list[Line]]:

@@ -21,11 +21,15 @@ LONGEST_PAGE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A complete reading of a platform: what each field shows, and the pages of objects by their id."""
+    """A complete reading of a platform: what each field shows, and the pages of objects by their id.
+
+    `whole` is by (offer, field) the whole address and the offer's own word for its last edit.
+    """
 
     platform: str
     fields: tuple[Observation, ...]
     pages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    whole: Mapping[tuple[str, str], tuple[str, str | None]] = field(default_factory=dict)
 
 
 def look(platform: str) -> Look | None:
@@ -53,13 +57,21 @@ def _affise() -> Look | None:
     account = platforms.affise()
     if account is None:
         return None
-    at = now()
+    at, offers = now(), list(account.offers())
     fields = [
         Observation(platform="affise", object_type="offer", object_id=str(raw.get("id")), field=name, domain=host,
                     seen_at=at)
-        for raw in account.offers() for name in OFFER_FIELDS if (host := _host(raw.get(name)))
+        for raw in offers for name in OFFER_FIELDS if (host := _host(raw.get(name)))
     ]  # fmt: skip
-    return Look("affise", tuple(fields))
+    whole = {
+        (str(raw.get("id")), name): (str(raw.get(name)), _text(raw.get("updated_at")))
+        for raw in offers for name in OFFER_FIELDS
+    }  # fmt: skip
+    return Look("affise", tuple(fields), whole=whole)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _host(value: Any) -> str | None:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from config import clock
 from config.clock import now
 from integrations.errors import Unavailable
+from models import doubts, unfinished
 from models import steps as rows
-from models import unfinished
 from models.conflicts import transaction
 from models.domain_states import Step, StepState
 from models.steps import Claim
@@ -44,8 +44,21 @@ class Unfinished:
 
 
 def claim(switch_id: int, step: Step) -> Claim | None:
-    """Take a step for 60 s; None if it is not due, not of the newest switch, or in somebody else's hands."""
+    """Take a step for 60 s; None if it is not due, not of the newest switch, or in somebody else's hands.
+
+    One that is taken from an owner whose lease ran out is looked at once more when that owner's last write is over.
+    """
     return transaction(lambda: rows.claim(switch_id, step, now(), now() + LEASE))
+
+
+def once_more(switch_id: int, step: Step) -> tuple[Due, datetime] | None:
+    """When a step that has ended is to be looked at once more, because a lost write may land until then."""
+    return doubts.of(switch_id, step)
+
+
+def look_again(switch_id: int) -> None:
+    """Open the steps of a switch again whose time to be looked at once more has come."""
+    transaction(lambda: doubts.reopen(now(), switch_id))
 
 
 def busy(switch_id: int, step: Step) -> float | None:
@@ -149,4 +162,5 @@ def sweep() -> Unfinished:
     """What nobody works on, in the caller's transaction; what older switches left behind is closed on the way."""
     at = now()
     unfinished.close_overtaken(at)
+    doubts.reopen(at)
     return Unfinished(unfinished.due(at), unfinished.untold(at - UNTOLD_AFTER, at), unfinished.oldest(at))

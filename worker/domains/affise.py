@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from core.domains import affise_applying, affise_planning, platforms
+from core.domains import affise_applying, affise_course, affise_planning, platforms
 from models.conflicts import transaction
 from worker.actor import actor
 from worker.domains.affise_news import follow
@@ -14,6 +14,7 @@ from worker.domains.steps import claimed
 @actor
 def plan_affise_switch_request(request_id: str) -> None:
     """Find the offers that lead to a former domain, and change them at once or when a person agrees."""
+    affise_course.look_again(UUID(request_id))
     found = affise_planning.look(UUID(request_id), claimed, platforms.affise())
     transaction(lambda: follow(affise_planning.keep(found)))
 

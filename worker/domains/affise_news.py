@@ -13,13 +13,13 @@ from core.domains.affise_course import SERVICE, Course, News
 from core.domains.steps import Due
 from models import affise_items
 from models.affise_requests import Request
-from models.domain_states import Step, SwitchRequestState
+from models.domain_states import ChangeState, Step, SwitchRequestState
 from worker import alerts
 from worker.actor import ACTORS
 from worker.alerts import Severity
 from worker.domains import approvals, metrics
 from worker.domains.endings import FAILED, NAMED, PAUSED
-from worker.domains.steps import announce, reopened, send
+from worker.domains.steps import announce, look_again, reopened, send
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +32,12 @@ def follow(course: Course) -> None:
     reopened(course.steps)
     _next(request, course)
     _service(course)
+    if course.held is not None:
+        look_again(request.switch_id, Step.AFFISE)
     if course.news is not None:
         _tell(request, course)
+    elif course.quiet:
+        announce(request.switch_id)
     if course.mentions:
         alerts.tell(NAMED, _key(request), Severity.WARNING, **affise_text.named(course))
     elif course.looked:
@@ -89,7 +93,8 @@ def _ask(request: Request, *, late: bool) -> None:
         button("Approve", Action.APPROVE_AFFISE, request.id, expected=digest),
         button("Reject", Action.REJECT_AFFISE, request.id),
     ]
-    words = affise_text.awaiting(request, affise_items.of(request.id), late=late)
+    planned = [item for item in affise_items.of(request.id) if item.status is ChangeState.PLANNED]
+    words = affise_text.awaiting(request, planned, late=late)
     severity = Severity.CRITICAL if late else Severity.WARNING
     alerts.tell(approvals.APPROVAL, str(request.id), severity, **words, buttons=[row])
 

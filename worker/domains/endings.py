@@ -19,7 +19,7 @@ from models.domain_states import Step, StepState
 from worker import alerts
 from worker.alerts import Severity
 from worker.domains import metrics
-from worker.domains.steps import announce, reopened, send
+from worker.domains.steps import announce, look_again, reopened, send
 
 FAILED, NAMED, PAUSED = "step_failed", "old_domain_named", "integration_paused"
 MOST_NAMED = 8
@@ -40,6 +40,7 @@ def _end(claim: Claim, outcome: Outcome) -> None:
     if not steps.finish(claim, outcome.state, done=outcome.done, total=outcome.total, error=outcome.error or None):
         return
     announce(claim.switch_id)
+    look_again(claim.switch_id, claim.step)
     _report(claim, outcome)
     _name(claim, outcome)
     if outcome.state is StepState.DONE:

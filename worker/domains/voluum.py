@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from core.domains import voluum_rollback, voluum_step
+from core.domains import steps, voluum_rollback, voluum_step
 from core.domains.persons import By, Refused
 from models.domain_states import Step
 from worker.actor import actor
@@ -19,7 +19,9 @@ def update_voluum_campaigns(switch_id: int, roll_back_by: str = "") -> None:
     """Move the campaigns at Voluum to the pipeline's new domain, and prove it by reading them back."""
     if roll_back_by:
         _put_back(switch_id, By(roll_back_by))
-    elif claim := claimed(switch_id, Step.VOLUUM):
+        return
+    steps.look_again(switch_id)
+    if claim := claimed(switch_id, Step.VOLUUM):
         conclude(claim, voluum_step.run(claim))
 
 
