@@ -16,11 +16,11 @@ SECONDS = Histogram("signalbox_outside_call_seconds", "Time of one call", ["serv
 
 @contextmanager
 def measured(service: str) -> Iterator[None]:
-    """Count one call under `ok` or the name of its failure, and its time."""
+    """Count one call under `ok` or the name of its failure or interruption, and its time."""
     began, result = monotonic(), "ok"
     try:
         yield
-    except Exception as error:
+    except BaseException as error:
         result = type(error).__name__
         raise
     finally:

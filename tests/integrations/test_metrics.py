@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from dramatiq.middleware import TimeLimitExceeded
 from prometheus_client import REGISTRY
 
 from integrations.errors import Unavailable
@@ -26,3 +27,10 @@ def test_a_call_that_fails_counts_under_the_name_of_its_failure() -> None:
     with pytest.raises(Unavailable), measured("probe"):
         raise Unavailable("gone")
     assert calls("Unavailable") == before + 1
+
+
+def test_a_call_that_is_interrupted_is_not_counted_as_answered() -> None:
+    before = calls("ok"), calls("TimeLimitExceeded")
+    with pytest.raises(TimeLimitExceeded), measured("probe"):
+        raise TimeLimitExceeded
+    assert (calls("ok"), calls("TimeLimitExceeded")) == (before[0], before[1] + 1)
