@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import psycopg2.extensions
-import structlog
 from peewee import InterfaceError, OperationalError
 
 from config.clock import monotonic
@@ -33,7 +32,6 @@ __all__ = [
 DATABASE_DOWN = (OperationalError, InterfaceError)
 IDLE_SECONDS = 1.0
 _used = threading.local()
-log = structlog.get_logger(__name__)
 
 _KEEPALIVE = {
     "connect_timeout": 3,
@@ -126,7 +124,7 @@ def _close_quietly(connection: Any) -> None:
     try:
         connection.close()
     except (psycopg2.Error, sqlite3.Error) as error:
-        log.info("connection_close_failed", error=type(error).__name__)
+        _log().info("connection_close_failed", error=type(error).__name__)
 
 
 def safe_after_commit(wake: Callable[[], object]) -> None:
@@ -136,9 +134,16 @@ def safe_after_commit(wake: Callable[[], object]) -> None:
         try:
             wake()
         except Exception as error:  # noqa: BLE001  the commit stands; whoever is not woken now finds the row by polling
-            log.warning("wake_up_failed", error=type(error).__name__)
+            _log().warning("wake_up_failed", error=type(error).__name__)
 
     db.after_commit(guarded)
+
+
+def _log() -> Any:
+    # imported by failures only: it brings a renderer of tracebacks, which a command that reads would wait for
+    import structlog
+
+    return structlog.get_logger(__name__)
 
 
 def pg_array(values: Iterable[object]) -> str:

@@ -60,6 +60,11 @@ class Watched:
         """One of the facts that a source gave, None if it did not."""
         return self.known[source].detail.get(name) if source in self.known else None
 
+    def moment(self, source: Source, name: str) -> datetime | None:
+        """An instant among the facts that a source gave."""
+        text = self.fact(source, name)
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+
 
 _SELECT = """
 select d.id, d.name, d.registrable, p.pipeline_id, l.name, l.enabled, p.role, l.expected_cname, l.block_on_tls,

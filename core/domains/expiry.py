@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.domains.looks import moment
 from core.domains.outside_verdicts import CERTIFICATE_DAYS, REGISTRATION_DAYS, days_to_warn
 from models.alerts import Severity
 from models.domain_states import Role, Source, Verdict
@@ -33,12 +32,12 @@ def warnings(domains: Iterable[Watched], at: datetime) -> list[Warn]:
 
 
 def _certificate(domain: Watched, at: datetime) -> Iterator[Warn]:
-    until = moment(domain.known[Source.TLS].detail, "until") if Source.TLS in domain.known else None
+    until = domain.moment(Source.TLS, "until")
     yield from _ends("certificate", domain, until, at, CERTIFICATE_DAYS)
 
 
 def _registration(domain: Watched, at: datetime) -> Iterator[Warn]:
-    until = moment(domain.known[Source.RDAP].detail, "until") if Source.RDAP in domain.known else None
+    until = domain.moment(Source.RDAP, "until")
     yield from _ends("registration", domain, until, at, REGISTRATION_DAYS)
 
 

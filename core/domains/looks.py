@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -84,12 +83,6 @@ def registration(domain: Watched, found: Registration, at: datetime) -> Finding:
         domain.domain_id, Source.RDAP, outside_verdicts.of_registration(found, at), domain.registrable, "rdap", True,
         None, detail, at, at + REGISTRATION_HOLDS,
     )  # fmt: skip
-
-
-def moment(detail: Mapping[str, Any], name: str) -> datetime | None:
-    """An instant among stored facts."""
-    text = detail.get(name)
-    return datetime.fromisoformat(text) if isinstance(text, str) else None
 
 
 def _text(at: datetime | None) -> str | None:

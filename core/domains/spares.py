@@ -8,7 +8,6 @@ from datetime import datetime
 
 from config.clock import now
 from core.domains import readiness
-from core.domains.looks import moment
 from core.domains.readiness import BURN_WINDOW, FULL, Part, Readiness, Runway, Spare
 from models import pipelines, spares
 from models.domain_states import Role, Source, Verdict
@@ -86,15 +85,14 @@ def _spare(place: Place, domain: Watched | None, *, in_voluum: bool) -> Spare:
     known = domain.known if domain else {}
     dateless = Source.RDAP in known and known[Source.RDAP].verdict is Verdict.UNKNOWN
     doubts = [fault for fault in place.faults if not (dateless and fault == _PROVEN_WITHOUT_DATE)]
-    tls, rdap, http = (known[one].detail if one in known else {} for one in (Source.TLS, Source.RDAP, Source.HTTP))
     return Spare(
         unchecked=tuple(fault.partition(":")[0] for fault in doubts),
         votes_differ=bool(domain and domain.fact(Source.DNS, "differ")),
-        in_voluum=http.get("in_voluum") if in_voluum else None,
+        in_voluum=domain.fact(Source.HTTP, "in_voluum") if domain and in_voluum else None,
         page_alive=_alive(domain),
-        certificate_until=moment(tls, "until"),
-        registered_until=moment(rdap, "until"),
-        registered_at=moment(rdap, "since"),
+        certificate_until=domain.moment(Source.TLS, "until") if domain else None,
+        registered_until=domain.moment(Source.RDAP, "until") if domain else None,
+        registered_at=domain.moment(Source.RDAP, "since") if domain else None,
     )
 
 
