@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli import contacts
 from cli.desk import By, Reason, Role, checked, person
 from cli.session import DryRun, Json, Yes
 
@@ -100,6 +101,10 @@ def erase(
     if as_json:
         return show_json(facts, schema="accounts.erase/1")
     return print(f"{found.guid}: {'would be ' if dry_run else ''}{result.value}")
+
+
+# behind the three above, as --help shows them
+contacts.register(app)
 
 
 def _record(row: Overview) -> dict[str, Any]:

@@ -37,11 +37,15 @@ def tell(error: CommandError) -> None:
 
 def translate(error: BaseException) -> CommandError | None:
     """The command error of an exception that is no bug; None for everything that is one."""
+    if isinstance(error, CommandError):
+        return error
+    return _translate_call(error) or _translate_state(error) or _translate_queue(error)
+
+
+def _translate_call(error: BaseException) -> CommandError | None:
     from config.catalog import UnknownTask
     from config.errors import SettingsError
 
-    if isinstance(error, CommandError):
-        return error
     if isinstance(error, SettingsError):
         what = "the environment is not ready:\n  " + "\n  ".join(error.problems)
         return CommandError(what, hint="signalbox up --demo needs no settings", code=ExitCode.NOT_READY)
@@ -49,24 +53,30 @@ def translate(error: BaseException) -> CommandError | None:
         return CommandError(str(error), hint="signalbox tasks", code=ExitCode.USAGE)
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return CommandError("the port is in use by another program", hint="--port and --redirect-port choose others")
-    return _translate_state(error)
+    return None
 
 
 def _translate_state(error: BaseException) -> CommandError | None:
-    from dramatiq.errors import BrokerError
     from peewee import InterfaceError, OperationalError
 
     from models.migrate import SchemaError
-    from worker.embedded import DatabaseInUse
 
-    if isinstance(error, DatabaseInUse):
-        return CommandError(str(error), code=ExitCode.LOCKED)
     if isinstance(error, SchemaError):
         return CommandError(str(error), hint="signalbox migrate --check", code=ExitCode.NOT_READY)
     if isinstance(error, (OperationalError, InterfaceError)):
         return CommandError(
             "the database does not answer", cause=_first_line(error), hint="signalbox doctor", code=ExitCode.NOT_READY
         )
+    return None
+
+
+def _translate_queue(error: BaseException) -> CommandError | None:
+    from dramatiq.errors import BrokerError
+
+    from worker.embedded import DatabaseInUse
+
+    if isinstance(error, DatabaseInUse):
+        return CommandError(str(error), code=ExitCode.LOCKED)
     if isinstance(error, BrokerError):
         return CommandError(
             "the broker does not answer", cause=_first_line(error), hint="signalbox doctor", code=ExitCode.NOT_READY

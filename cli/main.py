@@ -9,31 +9,7 @@ from typing import Annotated, cast
 
 import typer
 
-from cli import (
-    accounts,
-    archive,
-    audit,
-    bans,
-    blacklist,
-    bot,
-    campaigns,
-    clicks,
-    contacts,
-    dead,
-    domains,
-    export,
-    impressions,
-    inspect,
-    ledger,
-    messages,
-    payouts,
-    pipelines,
-    prices,
-    reconcile,
-    servers,
-    stats,
-    traffic,
-)
+from cli.commands import Root
 from cli.errors import CommandError, ExitCode, tell, translate
 
 # Typer carries its own copy of click and exports the subclass only
@@ -50,6 +26,7 @@ Examples:
 
 app = typer.Typer(
     name="signalbox",
+    cls=Root,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -57,24 +34,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help=_HELP,
 )
-for module in (servers, inspect, messages, reconcile, stats, traffic, export):
-    module.register(app)
-app.add_typer(clicks.app, name="clicks")
-app.add_typer(blacklist.app, name="ip")
-app.add_typer(bans.app, name="blacklist")
-app.add_typer(dead.app, name="dead")
-app.add_typer(impressions.app, name="impressions")
-app.add_typer(archive.app, name="archive")
-app.add_typer(audit.app, name="audit")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(payouts.app, name="payouts")
-app.add_typer(campaigns.app, name="campaigns")
-app.add_typer(prices.app, name="prices")
-app.add_typer(pipelines.app, name="pipelines")
-app.add_typer(domains.app, name="domains")
-app.add_typer(bot.app, name="bot")
-app.add_typer(accounts.app, name="accounts")
-contacts.register(accounts.app)
 
 
 @app.callback(help=_HELP)

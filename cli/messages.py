@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, get_type_hints
 
-import msgspec
 import typer
 
 from cli.errors import CommandError, ExitCode
@@ -107,6 +106,8 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _value(name: str, text: str, kind: Any) -> Any:
+    import msgspec
+
     for candidate in (_json(text), text):
         try:
             return msgspec.to_builtins(msgspec.convert(candidate, kind, strict=True))
@@ -116,6 +117,8 @@ def _value(name: str, text: str, kind: Any) -> Any:
 
 
 def _json(text: str) -> Any:
+    import msgspec
+
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
