@@ -6,19 +6,21 @@ from typing import Annotated
 
 import typer
 
-from cli import affise, pipeline_files, pipeline_holds, pipeline_settings, pipeline_switch
+from cli import affise, pipeline_files, pipeline_holds, pipeline_places, pipeline_settings, pipeline_switch
 from cli.pipeline_words import acting, row_of, settings_of, told
 from cli.session import DryRun, Json
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,
-    help="Pipelines of tracking domains: list, show, add, hold, release, mode, switch, import, export.",
+    help="Pipelines of tracking domains: list, show, add, hold, release, mode, switch, park, import, export.",
 )  # fmt: skip
 app.command("import")(pipeline_files.import_)
 app.command("export")(pipeline_files.export)
 app.command("set")(pipeline_settings.set_)
 app.add_typer(affise.app, name="requests")
 app.command("switch")(pipeline_switch.switch)
+app.command("park")(pipeline_places.park)
+app.command("put-back")(pipeline_places.put_back)
 app.command("mode")(pipeline_holds.mode)
 app.command("hold")(pipeline_holds.hold)
 app.command("release")(pipeline_holds.release)

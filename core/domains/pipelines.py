@@ -62,7 +62,7 @@ def _extend(number: int, domains: list[str], by: By, settings: Settings, at: dat
 def _works_here(line: Line, domain: str) -> bool:
     found = line.place(domain)
     if found and found.role is Role.PARKED:
-        raise Refused(f"domain: {domain} is parked in {line.pipeline.name!r}; put it back instead")
+        raise Refused(f"domain: {domain} is parked in {line.pipeline.name!r}; signalbox pipelines put-back")
     return found is not None and found.role in (Role.ACTIVE, Role.BACKUP)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from models import alert_edits
 from models.database import fetch
 from models.domain_states import Verdict
 from tests.cli.conftest import Cli
 from tests.core.domains import yard
 from tests.core.domains.yard import answer, pipeline, read
 from tests.worker.domains.field import sent
+from worker import alerts
+from worker.alerts import Severity
 
 COMMANDS = {
     "add": ("add", "Q", "--domain", "q.example"),
@@ -19,6 +22,8 @@ COMMANDS = {
     "hold": ("hold", "P", "--reason", "partner", "--for", "2h"),
     "hold all": ("hold", "--all", "--reason", "resolver"),
     "release": ("release", "H", "--yes"),
+    "park": ("park", "P", "B.Example.", "--reason", "slow"),
+    "put back": ("put-back", "P", "c.example", "--reason", "fast again"),
 }
 
 
@@ -26,6 +31,7 @@ COMMANDS = {
 def yards(embedded: Cli) -> Cli:
     pipeline()
     pipeline("H", "h.example")
+    assert embedded("pipelines", "park", "P", "c.example", "--reason", "slow") == 0
     assert embedded("pipelines", "hold", "H", "--reason", "partner") == 0
     return embedded
 
@@ -63,3 +69,27 @@ def test_what_would_be_refused_is_refused_in_a_rehearsal_too(yards: Cli) -> None
 def test_an_end_for_a_hold_on_all_is_a_mistake_of_whoever_types_it(yards: Cli) -> None:
     assert yards("pipelines", "hold", "--all", "--reason", "x", "--for", "2h") == 2
     assert "--for: a hold on all has no end" in yards.err
+
+
+def test_a_spare_is_kept_out_until_somebody_puts_it_back(yards: Cli) -> None:
+    assert yards.json("pipelines", "park", "P", "b.example", "--reason", "slow")["role"] == "parked"
+    assert (yards("pipelines", "park", "P", "b.example", "--reason", "slow"), "as before" in yards.out) == (0, True)
+    assert (yards("pipelines", "add", "P", "--update", "--domain", "b.example"), "put-back" in yards.err) == (2, True)
+    assert (yards("pipelines", "park", "P", "a.example", "--reason", "x"), "is active in 'P'" in yards.err) == (2, True)
+    assert (yards("pipelines", "put-back", "P", "zz.example", "--reason", "x"), "is not there" in yards.err) == (
+        2,
+        True,
+    )
+    alerts.tell("parked", "b.example/P", Severity.WARNING, object="P: b.example")
+    assert (yards("pipelines", "put-back", "P", "b.example", "--reason", "fast"), read("P").next_domain) == (
+        0,
+        "b.example",
+    )
+    assert alert_edits.open_words("parked") == {}
+
+
+def test_the_domain_that_is_put_back_into_an_exhausted_pipeline_goes_to_work(yards: Cli) -> None:
+    assert yards("pipelines", "park", "P", "b.example", "--reason", "slow") == 0
+    assert read("P").block_active_domain("MANUAL")
+    assert yards.json("pipelines", "put-back", "P", "b.example", "--reason", "needed")["role"] == "active"
+    assert (read("P").active_domain, len(sent("announce_pipeline_switch"))) == ("b.example", 1)

@@ -44,7 +44,14 @@ def extend(name: str, domains: list[str], by: By, settings: Settings) -> Switche
 
 def put_back(name: str, domain: str, reason: str, by: By) -> bool:
     """Make a parked domain a spare again, or the active one where there is none; False if it is at work already."""
-    return pipelines.put_back(name, domain, reason, by, then=steps.follow)
+
+    def work() -> bool:
+        shifted = pipelines.put_back(name, domain, reason, by, then=steps.follow)
+        line = pipelines.get(name)
+        alerts.well("parked", f"{pipelines.named_hosts([domain])[0]}/{line.pipeline.name}")
+        return shifted
+
+    return transaction(work)
 
 
 def accept_proposal(proposal_id: int, by: By) -> None:
