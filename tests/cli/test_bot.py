@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from time import sleep
 from typing import Any
 
 import pytest
 
 from cli import doctor
-from config.clock import monotonic, now
+from config.clock import now
 from config.settings import get_settings
 from core import announcing
 from core.bot import people
@@ -20,6 +19,7 @@ from models.database import db, fetch
 from sandbox.server import Sandbox
 from tests.cli.conftest import Cli
 from tests.conftest import SettingsEnv
+from tests.eventually import eventually
 from worker import actor as actors
 from worker.bot_listener import Listener
 
@@ -116,10 +116,7 @@ def test_the_embedded_product_listens_too(bot: SettingsEnv, sandbox: Sandbox, mo
     said = {"message_id": 1, "from": {"id": 7}, "chat": chat, "text": "/whoami"}
     with product(get_settings(), port=0, redirect_port=0):
         sandbox.edit("telegram", "update", message=said)
-        deadline = monotonic() + 120
-        while not (messages := sandbox.control("GET", "telegram/messages")["messages"]):
-            assert monotonic() < deadline, "the bot does not answer"
-            sleep(0.02)
+        messages = eventually(lambda: sandbox.control("GET", "telegram/messages")["messages"], 120, "an answer")
     listener.join(120)  # its last call is left to itself, and would speak up in the midst of other tests
     assert not listener.is_alive()
     assert messages[0]["text"].startswith("not linked")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from time import sleep
 from typing import Any
 
 import pytest
@@ -15,11 +14,11 @@ from dramatiq import Worker
 from bench.environment import Rabbit
 from config import catalog
 from config.catalog import Area, Retry, Task
-from config.clock import monotonic
 from config.settings import Settings
 from models.database import disconnect
 from models.runtime import DeadLetter
 from tests.conftest import SettingsEnv
+from tests.eventually import eventually
 from worker import actor as actors
 from worker import consumers, follow_ups, shared
 from worker.broker import HardenedRabbitmqBroker, make_broker
@@ -29,15 +28,6 @@ from worker.process import await_threads
 from worker.roles import ROLES
 
 QUEUE = "jobs"
-
-
-def eventually(condition: Callable[[], object], seconds: float = 60.0, what: str = "the condition") -> Any:
-    """The first true value of the condition."""
-    deadline = monotonic() + seconds
-    while not (value := condition()):
-        assert monotonic() < deadline, f"{what} did not come true within {seconds} s"
-        sleep(0.02)
-    return value
 
 
 class Stage:

@@ -11,7 +11,8 @@ from dramatiq.middleware import Retries
 from bench.environment import Rabbit
 from config.catalog import Retry
 from models.runtime import Outbox
-from tests.runtime.conftest import QUEUE, Stage, alarm, eventually
+from tests.eventually import eventually
+from tests.runtime.conftest import QUEUE, Stage, alarm
 from tests.runtime.stock import stock_broker, stock_worker
 
 MESSAGES = 8

@@ -11,7 +11,8 @@ from dramatiq import Middleware
 from dramatiq.middleware import Retries, TimeLimit, TimeLimitExceeded
 
 from config.clock import monotonic
-from tests.runtime.conftest import QUEUE, Stage, eventually
+from tests.eventually import eventually
+from tests.runtime.conftest import QUEUE, Stage
 from tests.runtime.stock import stock_broker, stock_worker
 from worker.interrupts import Interrupts
 

@@ -10,7 +10,8 @@ from typing import Any
 from dramatiq.brokers.rabbitmq import RabbitmqBroker, _RabbitmqConsumer
 
 from bench.environment import Rabbit
-from tests.runtime.conftest import QUEUE, Stage, eventually
+from tests.eventually import eventually
+from tests.runtime.conftest import QUEUE, Stage
 from tests.runtime.stock import stock_broker
 from worker.consumers import BoundConsumer
 

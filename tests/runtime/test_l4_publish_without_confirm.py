@@ -12,7 +12,8 @@ import pytest
 from dramatiq.errors import ConnectionClosed
 
 from bench.environment import Rabbit
-from tests.runtime.conftest import QUEUE, Stage, alarm, eventually
+from tests.eventually import eventually
+from tests.runtime.conftest import QUEUE, Stage, alarm
 from tests.runtime.stock import stock_broker
 from worker.orders import ConfirmTimeout, PublisherState, PublishRefused
 

@@ -15,7 +15,8 @@ from config.catalog import Retry
 from config.clock import monotonic
 from models.database import db
 from models.runtime import DeadReason, DeadState, Outbox
-from tests.runtime.conftest import QUEUE, Stage, alarm, eventually
+from tests.eventually import eventually
+from tests.runtime.conftest import QUEUE, Stage, alarm
 from worker import dead_letters, shared
 
 UNKNOWN = (

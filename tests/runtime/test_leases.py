@@ -13,7 +13,8 @@ import pytest
 from config.catalog import every
 from config.clock import now
 from models.runtime import TaskLease
-from tests.runtime.conftest import Stage, eventually
+from tests.eventually import eventually
+from tests.runtime.conftest import Stage
 from worker.runs import PROCESS
 
 

@@ -16,8 +16,9 @@ from config.clock import monotonic
 from config.settings import environment
 from models.database import fetch
 from models.runtime import DeadReason, Poison
+from tests.eventually import eventually
 from tests.runtime import odd_worker
-from tests.runtime.conftest import QUEUE, Stage, eventually
+from tests.runtime.conftest import QUEUE, Stage
 from worker.actor import ACTORS, AppActor
 
 ROOT = Path(__file__).parent.parent.parent

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from models.database import db
 from models.runtime import Outbox
-from tests.runtime.conftest import Stage, eventually
+from tests.eventually import eventually
+from tests.runtime.conftest import Stage
 
 
 def test_a_message_outside_a_transaction_is_run_by_a_worker(stage: Stage) -> None:

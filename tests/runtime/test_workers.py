@@ -16,7 +16,8 @@ from config.ids import new_id
 from integrations.errors import RateLimited, Rejected, Unavailable
 from models.database import execute, fetch
 from models.runtime import DeadReason, Outbox, QueueControl, ScheduleRun, TaskLease, TaskRun
-from tests.runtime.conftest import QUEUE, Stage, eventually
+from tests.eventually import eventually
+from tests.runtime.conftest import QUEUE, Stage
 from worker import runs
 from worker.middleware import outcome_of
 from worker.supervisor import Supervisor

@@ -14,7 +14,8 @@ from config.catalog import Retry
 from config.clock import now
 from models.database import db, fetch
 from models.runtime import MessageCancel
-from tests.runtime.conftest import Stage, eventually
+from tests.eventually import eventually
+from tests.runtime.conftest import Stage
 from worker.consumers import BoundConsumer
 
 

@@ -10,6 +10,7 @@ from pathlib import Path as FilePath
 
 import pytest
 
+from tests.eventually import eventually
 from tests.web.fakes import Around, BrokerRefused, Database, FakePublisher, body, clicks_of, new_spool, spooled
 from web.breaker import State
 from web.tickets import Path
@@ -37,9 +38,9 @@ def test_clicks_that_arrive_during_a_publish_share_the_next_message(tmp_path: Fi
     publisher = FakePublisher(confirms=None)
     with Around(publisher, None, Database().process) as around, ThreadPoolExecutor(11) as requests:
         first = requests.submit(around.gate.hand_over, body(0))
-        _until(lambda: len(publisher.futures) == 1)
+        eventually(lambda: len(publisher.futures) == 1)
         others = [requests.submit(around.gate.hand_over, body(n)) for n in range(1, 11)]
-        _until(lambda: len(around.gate._forming) == 10)
+        eventually(lambda: len(around.gate._forming) == 10)
         publisher.confirms = True
         publisher.futures[0].set_result(None)
         assert {future.result() for future in [first, *others]} == {Path.QUEUE}
@@ -67,7 +68,7 @@ def test_a_nacked_publish_is_processed_inline(tmp_path: FilePath) -> None:
     publisher, database = FakePublisher(confirms=None), Database()
     with Around(publisher, new_spool(tmp_path), database.process) as around, ThreadPoolExecutor(1) as requests:
         request = requests.submit(around.gate.hand_over, body(1))
-        _until(lambda: bool(publisher.futures))
+        eventually(lambda: bool(publisher.futures))
         publisher.futures[0].set_exception(BrokerRefused("nack"))
         assert request.result() is Path.INLINE
 
@@ -212,10 +213,3 @@ class _Delayed(FakePublisher):
     def _confirm(self, future) -> None:  # type: ignore[no-untyped-def]
         self._under_way -= 1
         future.set_result(None)
-
-
-def _until(condition) -> None:  # type: ignore[no-untyped-def]
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)

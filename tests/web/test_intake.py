@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from models import partitions, queue
 from models.ads import Click
 from models.database import connect, db, drop_connection
 from tests.conftest import SettingsEnv
+from tests.eventually import eventually
 from tests.web.fakes import clicks_of
 from tests.web.rows import DESTINATION, world
 from tests.web.visits import CHROME, Answer
@@ -59,7 +60,7 @@ class Site:
         partitions.keep_ahead(today, today)
         self.offer_id, self.informer_id = world()
         self.app: Redirect = make_app(settings)
-        until(lambda: self.app._intake.table.loaded)
+        eventually(lambda: self.app._intake.table.loaded)
 
     def click(self, ip: str = IP) -> tuple[str, float]:
         """One visit: where it led, and after how many seconds."""
@@ -103,7 +104,7 @@ def test_with_a_healthy_broker_the_click_is_one_message_in_the_queue(
     settings_env: SettingsEnv, database: Any, rabbitmq_url: str, unhurried: None
 ) -> None:
     with site(settings_env(RABBITMQ_URL=rabbitmq_url)) as here:
-        until(lambda: here.broker_is(PublisherState.UP))
+        eventually(lambda: here.broker_is(PublisherState.UP))
         location, _ = here.click()
         messages = _consumed(rabbitmq_url)
         assert location.startswith(DESTINATION)
@@ -115,7 +116,7 @@ def test_with_the_broker_away_the_click_is_decided_here_by_the_same_rules(
     settings_env: SettingsEnv, database: Any, unhurried: None
 ) -> None:
     with site(settings_env(RABBITMQ_URL=NOWHERE)) as here:
-        until(lambda: here.broker_is(PublisherState.DOWN))
+        eventually(lambda: here.broker_is(PublisherState.DOWN))
         location, seconds = here.click()
         assert location.startswith(DESTINATION)
         assert seconds < BUDGET
@@ -127,7 +128,7 @@ def test_a_silent_broker_holds_no_visitor_up(settings_env: SettingsEnv, database
     with _blackhole() as url, site(settings_env(RABBITMQ_URL=url)) as here:
         waits = [here.click(f"203.0.113.{host}")[1] for host in range(20)]
         assert max(waits) < BUDGET
-        until(lambda: _rows() + len(_spooled(tmp_path)) >= 20)
+        eventually(lambda: _rows() + len(_spooled(tmp_path)) >= 20)
 
 
 def test_broker_and_database_away_the_click_is_on_disk_and_counted_once_after_recovery(
@@ -135,14 +136,14 @@ def test_broker_and_database_away_the_click_is_on_disk_and_counted_once_after_re
 ) -> None:
     settings = settings_env(RABBITMQ_URL=NOWHERE)
     with site(settings) as here:
-        until(lambda: here.broker_is(PublisherState.DOWN))
+        eventually(lambda: here.broker_is(PublisherState.DOWN))
         with _database_away(settings):
             location, seconds = here.click()
         assert location.startswith(DESTINATION)
         assert seconds < BUDGET
         assert len(_spooled(tmp_path)) == 1
     with site(settings_env(RABBITMQ_URL=rabbitmq_url)):
-        until(lambda: not list((tmp_path / "spool").iterdir()))
+        eventually(lambda: not list((tmp_path / "spool").iterdir()))
         messages = _consumed(rabbitmq_url)
         assert _admitted(messages + messages) == 1
         assert _rows() == 1
@@ -152,29 +153,29 @@ def test_a_broker_that_refuses_for_a_full_queue_leaves_the_click_to_us(
     settings_env: SettingsEnv, sqlite_database: Any, rabbitmq_server: Rabbit, rabbitmq_url: str, unhurried: None
 ) -> None:
     with site(settings_env(RABBITMQ_URL=rabbitmq_url)) as here:
-        until(lambda: here.broker_is(PublisherState.UP))
+        eventually(lambda: here.broker_is(PublisherState.UP))
         here.click("203.0.113.1")
         rabbitmq_server.set_policy(
             rabbitmq_url, "full", "^clicks$", '[{<<"max-length">>, 1}, {<<"overflow">>, <<"reject-publish">>}]'
         )
-        until(lambda: here.click("203.0.113.2")[0].startswith(DESTINATION) and _rows() >= 1)
+        eventually(lambda: here.click("203.0.113.2")[0].startswith(DESTINATION) and _rows() >= 1)
 
 
 def test_an_alarm_of_the_broker_opens_the_breaker_and_its_end_closes_it(
     settings_env: SettingsEnv, sqlite_database: Any, rabbitmq_server: Rabbit, rabbitmq_url: str, tmp_path: Path
 ) -> None:
     with site(settings_env(RABBITMQ_URL=rabbitmq_url)) as here:
-        until(lambda: here.broker_is(PublisherState.UP))
+        eventually(lambda: here.broker_is(PublisherState.UP))
         here.click("203.0.113.1")
         rabbitmq_server.set_alarm()
         try:
             waits = [here.click(f"203.0.113.{host}")[1] for host in range(2, 22)]
-            until(lambda: here.state is State.OPEN)
+            eventually(lambda: here.state is State.OPEN)
         finally:
             rabbitmq_server.set_alarm(False)
         assert max(waits) < BUDGET
-        until(lambda: bool(here.click("203.0.113.99")) and here.state is State.CLOSED, 120)
-        until(lambda: not _spooled(tmp_path))
+        eventually(lambda: bool(here.click("203.0.113.99")) and here.state is State.CLOSED, 120)
+        eventually(lambda: not _spooled(tmp_path))
         # what was published, decided here or drained from the disk, together and each once
         _admitted(_consumed(rabbitmq_url))
         assert Click.select().where(Click.ip != "203.0.113.99").count() == 21
@@ -187,13 +188,6 @@ def test_embedded_the_click_is_a_committed_row_of_the_queue(
         location, _ = here.click()
         assert location.startswith(DESTINATION)
         assert queue.count("clicks") == 1
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def _consumed(url: str) -> list[dict[str, Any]]:

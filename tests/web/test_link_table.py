@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from peewee import OperationalError
 
 from models import ads, link_version
+from tests.eventually import eventually
 from tests.web.rows import DESTINATION, new_offer, world
 from web import link_table as module
 from web.link_table import LinkTable
@@ -48,7 +49,7 @@ def test_a_change_with_a_new_version_is_followed(table: LinkTable) -> None:
     _start(table)
     ads.Offer.update(url="https://other.example/").execute()
     link_version.bump()
-    _until(lambda: table.offer(offer_id).url == "https://other.example/")  # type: ignore[union-attr]
+    eventually(lambda: table.offer(offer_id).url == "https://other.example/")  # type: ignore[union-attr]
 
 
 def test_an_offer_newer_than_the_table_is_asked_for(table: LinkTable) -> None:
@@ -108,7 +109,7 @@ def test_with_the_database_down_what_was_loaded_stays(table: LinkTable, monkeypa
     _start(table)
     monkeypatch.setattr(link_version, "current", _down)
     monkeypatch.setattr(link_version, "find_offer", _down)
-    _until(lambda: not table._reachable)
+    eventually(lambda: not table._reachable)
     assert table.offer(offer_id) is not None
     assert table.offer(999) is None
 
@@ -121,7 +122,7 @@ def test_a_database_that_is_down_at_the_start_is_tried_again(table: LinkTable, m
     time.sleep(0.05)
     assert (table.loaded, table.offer(offer_id)) == (False, None)
     monkeypatch.setattr(link_version, "current", working)
-    _until(lambda: table.loaded)
+    eventually(lambda: table.loaded)
 
 
 def test_a_hanging_database_holds_up_a_visitor_once(table: LinkTable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +149,7 @@ def test_a_hanging_database_holds_up_a_visitor_once(table: LinkTable, monkeypatc
 
 def _start(table: LinkTable) -> None:
     table.start()
-    _until(lambda: table.loaded)
+    eventually(lambda: table.loaded)
 
 
 def _counting(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.0) -> list[int]:
@@ -164,10 +165,3 @@ def _counting(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.0) -> list[int
 
 def _down(*_: object) -> None:
     raise OperationalError("down")
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)

@@ -14,7 +14,7 @@ from config.settings import Settings
 from models.database import disconnect
 from models.runtime import DeadLetter
 from tests.conftest import SettingsEnv
-from tests.runtime.conftest import eventually
+from tests.eventually import eventually
 from worker import actor as actors
 from worker import batches, consumers, shared
 from worker.actor import actor

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from time import sleep
 from typing import Any
 
 import pytest
 
-from config.clock import monotonic, now
+from config.clock import now
 from core.bot.people import Role
 from models import bot_updates
 from models.database import fetch
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.chatroom import CHAT
+from tests.eventually import eventually
 from tests.worker.bot_room import ANNA, Desk, desk, link, sandbox
 from worker import bot_listener
 from worker.bot_listener import Ended, Listener, make
@@ -43,13 +42,6 @@ def started() -> Listener:
     return listener
 
 
-def wait_for(found: Callable[[], bool]) -> None:
-    deadline = monotonic() + 60
-    while not found():
-        assert monotonic() < deadline, "it did not happen"
-        sleep(0.01)
-
-
 def say(sandbox: Sandbox, text: str) -> None:
     chat = {"id": CHAT, "type": "supergroup"}
     sandbox.edit("telegram", "update", message={"message_id": 1, "from": {"id": ANNA}, "chat": chat, "text": text})
@@ -62,7 +54,7 @@ def texts(sandbox: Sandbox) -> list[str]:
 def test_it_answers_until_it_is_stopped_and_then_lets_another_listen(live: Sandbox) -> None:
     listener = started()
     say(live, "/whoami")
-    wait_for(lambda: bool(texts(live)))
+    eventually(lambda: bool(texts(live)))
     assert bot_updates.listener(now()) is not None
     listener.stop()
     assert bot_updates.listener(now()) is None
@@ -84,7 +76,7 @@ def test_an_outage_is_waited_out(live: Sandbox, monkeypatch: pytest.MonkeyPatch)
     fault = live.fault("telegram", {"type": "status", "status": 502}, match={"path": "/*/getUpdates"}, times=3)
     say(live, "/whoami")
     listener = started()
-    wait_for(lambda: bool(texts(live)))
+    eventually(lambda: bool(texts(live)))
     listener.stop()
     listener.join(60)
     fired = {one["id"]: one["fired"] for one in live.control("GET", "faults")["faults"]}
@@ -105,7 +97,7 @@ def test_when_there_is_no_use_in_it_it_ends_and_says_so(
     assert fetch("select kind, resolved_at from alert") == [("bot_deaf", None)]
     live.edit("telegram", "settings", second_poller=False, token=None)
     again = started()
-    wait_for(lambda: fetch("select resolved_at from alert")[0][0] is not None)
+    eventually(lambda: fetch("select resolved_at from alert")[0][0] is not None)
     again.stop()
     again.join(60)
 

@@ -28,6 +28,7 @@ from models import outbox, queue
 from models.database import db, execute, fetch
 from models.envelope import encode_message
 from tests.conftest import REQUIRED, SettingsEnv
+from tests.eventually import eventually
 from worker import leases
 from worker.embedded import DatabaseInUse, SqliteBroker
 from worker.process import await_threads
@@ -86,13 +87,6 @@ def bench(sqlite_database: Any) -> Iterator[Callable[..., Bench]]:
     yield make
     for each in made:
         each.broker.close()
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def stored() -> int:

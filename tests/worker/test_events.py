@@ -20,7 +20,8 @@ from core.ads.admission import admit
 from models.database import db, disconnect, fetch
 from tests.conftest import SettingsEnv
 from tests.core.ads import stage
-from tests.runtime.conftest import be_patient, eventually
+from tests.eventually import eventually
+from tests.runtime.conftest import be_patient
 from worker import actor as actors
 from worker import events
 from worker.ads import clicks

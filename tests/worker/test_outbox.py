@@ -25,6 +25,7 @@ from models import outbox
 from models.database import db, execute, fetch
 from models.envelope import decode, encode_message
 from tests.conftest import REQUIRED, SettingsEnv
+from tests.eventually import eventually
 from worker.broker import HardenedRabbitmqBroker
 from worker.outbox import BATCH, PROBE, Relay, run, run_rounds
 from worker.publisher import PublishFailed
@@ -85,13 +86,6 @@ def running(*relays: Relay) -> Iterator[None]:
         stop.set()
         for thread in threads:
             thread.join(60)
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 class Scripted:

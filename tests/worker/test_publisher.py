@@ -10,7 +10,7 @@ import pika
 import pytest
 
 from config.clock import monotonic
-from tests.runtime.conftest import eventually
+from tests.eventually import eventually
 from worker.orders import NotConnected, PublisherState, PublishFailed
 from worker.publisher import ConfirmPublisher
 from worker.roles import Role, apply

@@ -23,7 +23,7 @@ from models.partitions import keep_ahead
 from tests.core.ads import old_days, stage
 from tests.core.ads.old_days import days_ago
 from tests.core.ads.test_archive import run
-from tests.runtime.conftest import eventually
+from tests.eventually import eventually
 
 ROOT = Path(__file__).parents[3]
 

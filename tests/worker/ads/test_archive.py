@@ -19,7 +19,7 @@ from models.fields import bind
 from tests.conftest import SettingsEnv
 from tests.core.ads import old_days
 from tests.core.ads.old_days import days_ago
-from tests.runtime.conftest import eventually
+from tests.eventually import eventually
 from worker import actor as actors
 from worker import runs
 from worker.ads import archive

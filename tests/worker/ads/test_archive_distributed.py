@@ -12,7 +12,8 @@ from models.database import fetch
 from tests.conftest import SettingsEnv
 from tests.core.ads import old_days
 from tests.core.ads.old_days import days_ago
-from tests.runtime.conftest import Stage, eventually, staged
+from tests.eventually import eventually
+from tests.runtime.conftest import Stage, staged
 from worker import runs
 from worker.ads import archive
 from worker.ads.archive import archive_old_stats
