@@ -14,6 +14,7 @@ from core.ads.clicks import encode
 from core.ads.destination import compose, location, safe_destination
 from core.ads.links import InvalidLink, Keyring, read_query, read_token
 from web import metrics
+from web.alarm import Alarm
 from web.click import ClickMessages, Visit
 from web.link_table import LinkTable
 from web.sampler import Sampler
@@ -26,9 +27,10 @@ log = structlog.get_logger(__name__)
 class Guide:
     """Leads one visit through `open` and `aim`, then `end`; no step raises, whatever the request holds."""
 
-    def __init__(self, settings: Settings, table: LinkTable) -> None:
+    def __init__(self, settings: Settings, table: LinkTable, alarm: Alarm) -> None:
         self._keyring = Keyring.parse(settings.link_keys.get_secret_value())
         self._table = table
+        self._alarm = alarm
         self._fallback = location(settings.fallback_url)
         self._partner_param = settings.partner_param
         self._messages = ClickMessages(settings)
@@ -59,6 +61,7 @@ class Guide:
         if path is Path.NONE:
             metrics.NOT_ACCEPTED.inc()
             log.error("click_not_accepted", click_id=str(visit.click_id))
+            self._alarm.sound()
         else:
             metrics.INTAKE[path].observe(monotonic() - visit.started)
 

@@ -7,6 +7,7 @@ import structlog
 from config.settings import Settings
 from core.ads.spool import Spool, SpoolUnavailable
 from web import metrics
+from web.alarm import Alarm
 from web.breaker import Breaker, State
 from web.drain import Drain
 from web.fallback import Fallback
@@ -26,6 +27,7 @@ class Intake:
         self.spool = _spool(settings)
         self.breaker = Breaker(_note)
         self.table = LinkTable()
+        self.alarm = Alarm()
         self.fallback = Fallback(
             Inline(process), Spooling(self.spool), waiting_max=max(1, settings.redirect_threads // 2)
         )
@@ -38,6 +40,7 @@ class Intake:
         """Start the threads; the link table loads in the background, `/readyz` says when it has."""
         self.table.start()
         self.fallback.start()
+        self.alarm.start()
         if self.drain:
             self.drain.start()
 
@@ -45,6 +48,7 @@ class Intake:
         """Finish what is under way; to be called when no request is being served any more."""
         self.table.stop()
         self.fallback.stop()
+        self.alarm.stop()
         if self.drain:
             self.drain.stop()
         if self.spool:

@@ -35,7 +35,7 @@ class Redirect:
     """Click links are answered with 302 whatever happens; also two pages for whoever supervises the process."""
 
     def __init__(self, settings: Settings, intake: Intake, last: Callable[[], object] = lambda: None) -> None:
-        self._guide = Guide(settings, intake.table)
+        self._guide = Guide(settings, intake.table, intake.alarm)
         self._intake = intake
         self._threads = settings.redirect_threads
         self._rsgi: Rsgi | None = None

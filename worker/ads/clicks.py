@@ -12,7 +12,7 @@ import structlog
 
 from config.clock import today
 from config.settings import get_settings
-from core.ads import admission, blacklist, errors_replay, faults, pending_clicks
+from core.ads import admission, blacklist, errors_replay, faults, lost_clicks, pending_clicks
 from core.ads.drivers import driver
 from core.ads.outcomes import Tally
 from core.ads.spool import Spool
@@ -157,7 +157,7 @@ def record_dead_clicks(letter: DeadMessage) -> None:
 
 def _tell_of_lost(clicks: int, reason: str) -> None:
     alerts.tell(
-        "clicks_not_accepted", str(today()), Severity.CRITICAL, object=f"clicks of {today()}",
+        lost_clicks.KIND, lost_clicks.of_messages(), Severity.CRITICAL, object=f"clicks of {today()}",
         happened=f"{clicks} clicks of one message were given up: {reason}",
         left="they are kept as errors and can be replayed",
     )  # fmt: skip

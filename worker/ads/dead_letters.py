@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import structlog
 
-from config.clock import now, today
-from core.ads import dead_letters
+from config.clock import now
+from core.ads import dead_letters, lost_clicks
 from models.open_letters import OpenLetters
 from worker import alerts
 from worker.actor import actor
@@ -26,7 +26,7 @@ def report_dead_letters() -> int:
         _tell(found.letters)
     if not found.total:
         alerts.well(SPIKE, "ads")
-    alerts.settle("clicks_not_accepted", [str(today())])
+    alerts.settle(lost_clicks.KIND, [lost_clicks.of_messages(), lost_clicks.of_redirect()])
     click_alarms.settle()
     return found.total
 
