@@ -32,6 +32,17 @@ CLAIM = timedelta(seconds=60)
 BUTTONS_KEPT = timedelta(days=30)
 
 
+AGAIN = "this comes again: the first one may have been lost"
+
+
+class Taken(Exception):
+    """Another run has the right to send the message of the day; whether it does is known after `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("taken")
+        self.seconds = seconds
+
+
 class Result(StrEnum):
     """What became of the message of a day."""
 
@@ -70,29 +81,38 @@ def today() -> str:
 
 
 def send() -> Result:
-    """Send the message of this day, unless it is out; raises an outcome, and then it may be tried again."""
+    """Send the message of this day, unless it is out; raises an outcome or Taken, and then it is tried again.
+
+    Killed between sending and noting it, the next run sends it once more and says so: twice is better than never.
+    """
     bot, at = announcing.chat_bot(get_settings()), now()
     if bot is None:
         return Result.NO_BOT
     day = at.astimezone(ZoneInfo(get_settings().local_timezone)).date().isoformat()
-    if not bot_updates.claim_day(day, at, at + CLAIM):
+    claimed = bot_updates.claim_day(day, at, at + CLAIM)
+    found = bot_updates.day(day)
+    if found.sent:
         return Result.BEFORE
+    if not claimed:
+        raise Taken(max(1.0, (found.claimed_until - at).total_seconds()))
     try:
-        result = _post(bot)
+        result = _post(bot, day, again=found.begun_at is not None)
     except Unavailable:
-        bot_updates.free_day(day, now())
+        bot_updates.free_day(day, now(), found.begun_at)
         raise
     bot_updates.day_sent(day, now())
     return result
 
 
-def _post(bot: TelegramPort) -> Result:
+def _post(bot: TelegramPort, day: str, *, again: bool) -> Result:
     """One call; an answer that got lost is not asked for twice, because tomorrow brings the next message."""
     settings = get_settings()
     chat_id = announcements.current_chat(settings.telegram_chat_id or 0)
-    draft = Draft(chat_id, today(), settings.telegram_thread_id, silent=True)
+    text = f"{today()}; {AGAIN}" if again else today()
+    draft = Draft(chat_id, text, settings.telegram_thread_id, silent=True)
     try:
         rate_buckets.take(announcing.limits(settings), now(), leave=1)
+        bot_updates.day_begun(day, now())
         bot.send(draft)
     except Exhausted as error:
         raise RateLimited("telegram: own rate limit", retry_after=error.seconds, sent=False) from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from models.database import execute, fetch
-from models.fields import bind
+from models.fields import bind, instant
+from models.pipelines import moment
 
 KEPT = timedelta(days=14)
 """Telegram may count from another number after a quiet week, so a number is not unique for ever."""
@@ -23,8 +25,19 @@ insert into telegram_digest (day, claimed_until) values (%s, %s)
 on conflict (day) do update set claimed_until = excluded.claimed_until
 where telegram_digest.sent_at is null and telegram_digest.claimed_until <= %s
 """
-_FREE_DAY = "update telegram_digest set claimed_until = %s where day = %s and sent_at is null"
+_DAY = "select claimed_until, begun_at, sent_at from telegram_digest where day = %s"
+_DAY_BEGUN = "update telegram_digest set begun_at = coalesce(begun_at, %s) where day = %s"
+_FREE_DAY = "update telegram_digest set claimed_until = %s, begun_at = %s where day = %s and sent_at is null"
 _DAY_SENT = "update telegram_digest set sent_at = %s where day = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The digest of a day: who sends it does so until then; one that was begun and not sent may have come."""
+
+    claimed_until: datetime
+    begun_at: datetime | None
+    sent: bool
 
 
 def take(update_id: int, at: datetime) -> bool:
@@ -54,9 +67,20 @@ def claim_day(day: str, at: datetime, until: datetime) -> bool:
     return execute(_CLAIM_DAY, (day, bind(until), bind(at))) == 1
 
 
-def free_day(day: str, at: datetime) -> None:
-    """Give that right back, unused."""
-    execute(_FREE_DAY, (bind(at), day))
+def day(name: str) -> Day:
+    """How far the digest of a day is that was claimed once."""
+    until, begun, sent = fetch(_DAY, (name,))[0]
+    return Day(instant(until), None if begun is None else instant(begun), sent is not None)
+
+
+def day_begun(name: str, at: datetime) -> None:
+    """The digest of a day is about to be sent."""
+    execute(_DAY_BEGUN, (bind(at), name))
+
+
+def free_day(name: str, at: datetime, begun_at: datetime | None) -> None:
+    """Give that right back; nothing was sent but what had been begun before."""
+    execute(_FREE_DAY, (bind(at), moment(begun_at), name))
 
 
 def day_sent(day: str, at: datetime) -> None:

@@ -7,6 +7,7 @@ import structlog
 from core import digest
 from worker import bot_metrics
 from worker.actor import actor
+from worker.failures import Busy
 
 log = structlog.get_logger(__name__)
 
@@ -15,5 +16,12 @@ log = structlog.get_logger(__name__)
 def send_domains_digest() -> None:
     """Tell operators once a day what is open, what the day brought and how long spares last, also when all is quiet."""
     with bot_metrics.counted():
-        sent = digest.send()
+        sent = _send()
     log.info("digest_sent", result=sent.value, buttons_forgotten=digest.tidy())
+
+
+def _send() -> digest.Result:
+    try:
+        return digest.send()
+    except digest.Taken as error:
+        raise Busy(error.seconds) from error
