@@ -18,6 +18,7 @@ from config.sections import ProcessSettings
 
 HIDDEN = "***"
 REPEAT_SECONDS = 10.0
+_SEEN_MAX = 1000
 
 _QUERY = re.compile(r"(?<=\?)[^\s'\"<>]+")
 _VALUE = re.compile(
@@ -90,7 +91,7 @@ def _install(formatter: logging.Formatter, level: str) -> None:
 
 
 class Seldom(logging.Filter):
-    """Lets the same warning of a library through once in ten seconds; our own events all pass."""
+    """Lets the same thing through once in ten seconds: a library's text, or a warning of ours with the same fields."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,14 +100,29 @@ class Seldom(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether this record is written."""
-        if not isinstance(record.msg, str) or record.levelno < logging.WARNING:
+        gist = _gist(record)
+        if gist is None:
             return True
-        key, now = (record.name, record.msg), monotonic()
+        now = monotonic()
         with self._lock:
-            fresh = now - self._seen.get(key, float("-inf")) >= REPEAT_SECONDS
+            fresh = now - self._seen.get(gist, float("-inf")) >= REPEAT_SECONDS
             if fresh:
-                self._seen[key] = now
+                self._forget_before(now - REPEAT_SECONDS)
+                self._seen[gist] = now
         return fresh
+
+    def _forget_before(self, instant: float) -> None:
+        if len(self._seen) >= _SEEN_MAX:
+            self._seen = {gist: at for gist, at in self._seen.items() if at > instant}
+
+
+def _gist(record: logging.LogRecord) -> tuple[str, str] | None:
+    if isinstance(record.msg, str):
+        # dramatiq's consumers have the queue in their name, and all lose the broker together
+        return record.name.partition("(")[0], record.msg
+    if record.levelno < logging.WARNING or not isinstance(record.msg, dict):
+        return None
+    return record.name, repr({name: value for name, value in record.msg.items() if name != "ts"})
 
 
 def _redact_fields(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

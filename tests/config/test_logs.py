@@ -91,6 +91,45 @@ def test_a_library_that_repeats_itself_is_written_once(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_consumers_that_lose_the_broker_together_write_one_line(
+    configure_json: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_json()
+    for queue in ("clicks", "clicks.DQ", "jobs"):
+        logging.getLogger(f"dramatiq.worker.ConsumerThread({queue})").info("Restarting consumer in 3.00 seconds.")
+
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_warning_of_ours_is_written_once_unless_it_says_something_new(
+    configure_json: Configure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_json()
+    for job in (1, 1, 2, 2, 1):
+        structlog.get_logger("signalbox").warning("database_gone", job=job)
+
+    assert [orjson.loads(line)["job"] for line in capsys.readouterr().err.splitlines()] == [1, 2]
+
+
+def test_news_of_ours_is_always_written(configure_json: Configure, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_json()
+    for _ in range(3):
+        structlog.get_logger("signalbox").info("task_ended", rows=0)
+
+    assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+def test_a_repeated_warning_is_written_again_after_ten_seconds(
+    configure_json: Configure, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure_json()
+    for second in (0.0, 9.0, 10.0):
+        monkeypatch.setattr("config.logs.monotonic", lambda second=second: second)
+        structlog.get_logger("signalbox").warning("database_gone")
+
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
 def test_arguments_of_tasks_are_never_written(configure_json: Configure, capsys: pytest.CaptureFixture[str]) -> None:
     configure_json()
     logging.getLogger("dramatiq.worker.WorkerThread").error("Failed to process message %s", "pay(card=4111)")
