@@ -20,6 +20,7 @@ from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from config import catalog, clock, logs
+from config.metrics import expose
 from config.settings import Settings, get_settings
 from models import schedule
 from models.database import DATABASE_DOWN, connect, disconnect, drop_connection, ensure_connection
@@ -163,7 +164,7 @@ def run(settings: Settings) -> None:
     logs.configure(settings)
     connect(settings, role="scheduler", idle_ms=FROZEN_AFTER_MS)
     require_current()
-    metrics.serve(settings.metrics_port)
+    expose(settings.metrics_port)
     scheduler = BlockingScheduler(**_options())
     pulse = _prepare(scheduler)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -190,7 +191,7 @@ def _forget_old() -> None:
 
 def _prepare(scheduler: BaseScheduler) -> Pulse:
     # the heartbeat would be two lines a second
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(max(logging.WARNING, logging.getLogger().level))
     timer = Timer(scheduler)
     timer.add_jobs()
     disconnect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -78,6 +79,23 @@ def due_times() -> list[datetime]:
 
 def gapless(times: list[datetime]) -> bool:
     return all(later - earlier == timedelta(seconds=1) for earlier, later in pairwise(times))
+
+
+def test_the_timer_library_is_not_louder_than_everybody_else(database: Any) -> None:
+    root, library = logging.getLogger(), logging.getLogger("apscheduler")
+    before = root.level, library.level
+    try:
+        levels = [_library_level(level) for level in ("INFO", "ERROR")]
+    finally:
+        root.setLevel(before[0])
+        library.setLevel(before[1])
+    assert levels == ["WARNING", "ERROR"]
+
+
+def _library_level(own: str) -> str:
+    logging.getLogger().setLevel(own)
+    process._prepare(BackgroundScheduler())
+    return logging.getLevelName(logging.getLogger("apscheduler").level)
 
 
 @pytest.mark.parametrize("count", [2, 5])
