@@ -1,16 +1,10 @@
-"""What the scheduler counts, and the loopback port where it is read."""
+"""What the scheduler counts."""
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, start_http_server
+from prometheus_client import Counter, Gauge
 
 FIRED = Counter("signalbox_schedule_fired_total", "Due times that became a message", ["task"])
 MISSED = Counter("signalbox_schedule_missed_total", "Due times that passed while no scheduler ran", ["task"])
 LATE_SECONDS = Gauge("signalbox_schedule_late_seconds", "Delay of the latest message after its due time", ["task"])
 LAST_BEAT = Gauge("signalbox_scheduler_seen_timestamp_seconds", "When this scheduler last reached the database")
-
-
-def serve(port: int | None) -> None:
-    """Answer Prometheus on the loopback address; None = off."""
-    if port is not None:
-        start_http_server(port, addr="127.0.0.1")

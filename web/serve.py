@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import logging
+import os
+import signal
+import socket
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing.util import Finalize
 from typing import Any
@@ -13,6 +20,9 @@ from granian.server.mp import MPServer
 from waitress import create_server, wasyncore  # type: ignore[import-untyped]
 
 from config.clock import monotonic
+from config.errors import PortTaken
+from config.logs import configure
+from config.metrics import expose
 from config.settings import Settings, get_settings
 
 ALL_INTERFACES = "0.0.0.0"  # noqa: S104  production runs in containers behind a proxy
@@ -22,20 +32,35 @@ HEADER_SECONDS = 5
 STOP_SECONDS = 15
 WEB_THREADS = 8
 EMBEDDED_THREADS = 16
+_PR_SET_PDEATHSIG = 1
+# Granian's own records take the way of all others
+_LOGGING = {"version": 1, "disable_existing_loggers": False, "loggers": {"_granian": {"propagate": True}}}
 
 Wsgi = Callable[..., Any]
 
 
 def serve_redirect(settings: Settings, *, port: int, host: str = ALL_INTERFACES) -> None:
     """Serve click links until SIGTERM, in as many processes as REDIRECT_PROCESSES says."""
-    server = _server("redirect:app", host, port, Interfaces.RSGI, workers=settings.redirect_processes)
-    server.serve(target_loader=load_redirect, wrap_loader=False)
+    configure(settings)
+    serve(load_redirect, "redirect:app", host, port, Interfaces.RSGI, workers=settings.redirect_processes)
 
 
 def serve_web(settings: Settings, *, port: int, host: str = ALL_INTERFACES) -> None:
     """Serve the operator's pages and the health checks until SIGTERM."""
-    server = _server("web.app:app", host, port, Interfaces.WSGI, blocking_threads=WEB_THREADS)
-    server.serve(target_loader=load_web, wrap_loader=False)
+    configure(settings)
+    serve(load_web, "web.app:app", host, port, Interfaces.WSGI, blocking_threads=WEB_THREADS)
+
+
+def serve(load: Callable[[], Wsgi], target: str, host: str, port: int, interface: Interfaces, **options: Any) -> None:
+    """Serve what `load` makes in each worker process until SIGTERM; raises PortTaken when others keep the port."""
+    _wait_for_port(host, port)
+    parent = os.getpid()
+
+    def load_in_worker() -> Wsgi:
+        _end_with(parent)
+        return load()
+
+    _server(target, host, port, interface, **options).serve(target_loader=load_in_worker, wrap_loader=False)
 
 
 def load_redirect() -> Wsgi:
@@ -63,7 +88,6 @@ def load_web() -> Wsgi:
 
 def _prepare(role: str) -> Settings:
     """Logs, metrics and the database handle of a process that serves; its first connection comes later."""
-    from config.logs import configure
     from models.database import connect
 
     settings = get_settings()
@@ -75,19 +99,45 @@ def _prepare(role: str) -> Settings:
 
 def _export_metrics(settings: Settings) -> None:
     """On the loopback; of several worker processes each takes the next free port."""
-    if settings.metrics_port is None:
-        return
-    from prometheus_client import start_http_server
-
-    for offset in range(settings.redirect_processes + 1):
+    for offset in range(settings.redirect_processes + 1 if settings.metrics_port else 0):
         try:
-            start_http_server(settings.metrics_port + offset, addr="127.0.0.1")
-        except OSError:
+            expose((settings.metrics_port or 0) + offset)
+        except PortTaken:
             continue
         return
 
 
+def _wait_for_port(host: str, port: int) -> None:
+    """Give a predecessor time to end; Granian itself would share the port, with whatever program listens there."""
+    deadline = monotonic() + STOP_SECONDS
+    while not _is_free(host, port):
+        if monotonic() > deadline:
+            raise PortTaken(port, "--port")
+        time.sleep(0.2)
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+    return True
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel end this worker when its main process is killed, which could not do it any more."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _server(target: str, host: str, port: int, interface: Interfaces, **options: Any) -> MPServer:
+    # the threads of the web process wait for the database more than they compute
+    logging.getLogger("_granian").addFilter(lambda record: "Python threads" not in record.msg)
     return MPServer(
         target,
         address=host,
@@ -99,6 +149,7 @@ def _server(target: str, host: str, port: int, interface: Interfaces, **options:
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
         log_access=False,
+        log_dictconfig=_LOGGING,
         **options,
     )
 
@@ -149,5 +200,10 @@ class EmbeddedServer:
 
 
 def make_embedded_server(app: Wsgi, port: int, host: str = "127.0.0.1") -> EmbeddedServer:
-    """A server for the embedded mode, listening but not serving yet; port 0 takes a free one."""
+    """A server for the embedded mode, listening but not serving yet; port 0 takes a free one.
+
+    Raises PortTaken.
+    """
+    if not _is_free(host, port):
+        raise PortTaken(port, "--port or --redirect-port")
     return EmbeddedServer(app, port, host)

@@ -1,11 +1,11 @@
-"""What worker processes count, and the loopback port where it is read."""
+"""What worker processes count."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram
 
 _FAST = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600)
@@ -45,9 +45,3 @@ def count_clicks(counts: Mapping[str, int]) -> None:
         outcome, _, reason = key.partition(".")
         CLICKS.labels(outcome, reason).inc(number)
     GROUPS.labels("worker").observe(sum(counts.values()))
-
-
-def serve(port: int | None) -> None:
-    """Answer Prometheus on the loopback address; None = off."""
-    if port is not None:
-        start_http_server(port, addr="127.0.0.1")

@@ -16,6 +16,7 @@ from config import logs
 from config.catalog import QUEUES
 from config.clock import monotonic
 from config.errors import SettingsError
+from config.metrics import expose
 from config.settings import Settings
 from models import outbox
 from models.database import DATABASE_DOWN, connect, db, disconnect, drop_connection, ensure_connection
@@ -182,7 +183,7 @@ def run(settings: Settings) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    metrics.serve(settings.metrics_port)
+    expose(settings.metrics_port)
     _relay(settings, HardenedRabbitmqBroker(settings, "relay", []), stop)
     return 0
 

@@ -18,10 +18,10 @@ from dramatiq import Broker, Worker
 from config import logs
 from config.catalog import LANES, QUEUES, Lane, queues_of
 from config.errors import SettingsError
+from config.metrics import expose
 from config.settings import Settings, get_settings
 from models import migrate
 from models.database import connect, disconnect
-from worker import metrics
 from worker.broker import load_actors, make_broker
 from worker.supervisor import Supervisor, notify
 
@@ -81,7 +81,7 @@ def run(
     ending = Ending()
     broker = make_broker(settings, "worker")
     load_actors()
-    metrics.serve(settings.metrics_port)
+    expose(settings.metrics_port)
     gc.collect()
     gc.freeze()  # what is loaded by now stays for good, so no collection needs to look at it
     worker = _start(broker, unit, settings.worker_max_rss_mib)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from granian.constants import Interfaces
 
+from config.logs import configure
 from config.settings import get_settings
 from tests.web.fakes import BrokerRefused, Database
 from tests.web.visits import know
 from web.intake import Intake
 from web.redirect import Redirect
-from web.serve import _server
+from web.serve import serve as serve_app
 
 
 class FilePublisher:
@@ -45,4 +46,5 @@ def serve(port: int, folder: Path) -> None:
         Finalize(None, app.close, exitpriority=10)
         return app
 
-    _server("redirect:app", "127.0.0.1", port, Interfaces.RSGI).serve(target_loader=load, wrap_loader=False)
+    configure(get_settings())
+    serve_app(load, "redirect:app", "127.0.0.1", port, Interfaces.RSGI)

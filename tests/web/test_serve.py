@@ -11,16 +11,19 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import IO
 
 import orjson
 import pytest
+from granian.constants import Interfaces
 
 from bench.servers.kept import free_ports
+from config.errors import PortTaken
 from config.settings import environment
 from tests.conftest import SettingsEnv
 from tests.web import visits as ours
 from tests.web.visits import CHROME, Visits, link
-from web.serve import make_embedded_server
+from web.serve import make_embedded_server, serve
 
 FALLBACK = "https://www.example.com/"
 GRANIAN = """
@@ -131,6 +134,51 @@ def test_with_the_broker_gone_visitors_are_sent_on_through_the_event_loop_too(
     assert len({orjson.loads(line)["click_id"] for line in lines}) == 5
 
 
+def test_workers_of_a_main_process_that_is_killed_end_with_it(settings_env: SettingsEnv, tmp_path: Path) -> None:
+    settings_env()
+    port = free_ports(1)[0]
+    with _main_process(port, tmp_path) as process:
+        _wait_for(port, process)
+        process.kill()
+        process.wait()
+        _wait_until_silent(port)
+
+
+def test_a_second_server_does_not_share_a_port(
+    settings_env: SettingsEnv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings_env()
+    monkeypatch.setattr("web.serve.STOP_SECONDS", 0)
+    with _granian(tmp_path) as port, pytest.raises(PortTaken, match=f"port {port} is in use"):
+        serve(lambda: pytest.fail("it served"), "redirect:app", "127.0.0.1", port, Interfaces.RSGI)
+
+
+def test_a_server_waits_for_its_predecessor_to_end(settings_env: SettingsEnv, tmp_path: Path) -> None:
+    settings_env()
+    with socket.create_server(("127.0.0.1", 0)) as predecessor:
+        port = predecessor.getsockname()[1]
+        with _main_process(port, tmp_path) as process:
+            time.sleep(1)
+            predecessor.close()
+            _wait_for(port, process)
+
+
+def test_an_embedded_server_names_the_port_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortTaken, match=f"port {port} is in use"):
+            make_embedded_server(lambda *_: [], port)
+
+
+def test_granian_logs_like_everybody_else(settings_env: SettingsEnv, tmp_path: Path) -> None:
+    settings_env(LOG_FORMAT="json")
+    log = tmp_path / "log"
+    with log.open("wb") as file, _granian(tmp_path, file):
+        pass
+    events = [orjson.loads(line)["event"] for line in log.read_bytes().splitlines()]
+    assert "Started worker-1" in events
+
+
 def _spoofed(target: str) -> bytes:
     """The last trustworthy item is in the second of two headers; the third only looks like one."""
     return (
@@ -140,17 +188,37 @@ def _spoofed(target: str) -> bytes:
 
 
 @contextmanager
-def _granian(folder: Path) -> Iterator[int]:
+def _granian(folder: Path, log: IO[bytes] | None = None) -> Iterator[int]:
     port = free_ports(1)[0]
-    process = subprocess.Popen(
-        [sys.executable, "-c", GRANIAN, str(port), str(folder)], env=environment() | {"PYTHONPATH": "."}
-    )
+    with _main_process(port, folder, log) as process:
+        try:
+            _wait_for(port, process)
+            yield port
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+
+
+@contextmanager
+def _main_process(port: int, folder: Path, log: IO[bytes] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-c", GRANIAN, str(port), str(folder)]
+    process = subprocess.Popen(command, env=environment() | {"PYTHONPATH": "."}, stdout=log, stderr=log)
     try:
-        _wait_for(port, process)
-        yield port
+        yield process
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        process.terminate()
+        process.wait(60)
+
+
+def _wait_until_silent(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            _get(port, "/healthz")
+        except OSError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("somebody still answers")
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
