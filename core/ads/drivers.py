@@ -13,8 +13,7 @@ from core import alerts
 from core.ads.local_adload import LocalAdLoad
 from core.alerts import Severity
 from integrations import adload
-from integrations.adload.pause import Ears
-from integrations.adload.port import AdLoad
+from integrations.adload.port import AdLoad, Ears
 from integrations.errors import Unauthorized
 from models import pauses
 from models.conflicts import transaction

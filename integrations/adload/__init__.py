@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from config.settings import Settings
-from integrations.adload.pause import Ears
-from integrations.adload.port import AdLoad
+from integrations.adload.port import AdLoad, Ears
 
 
 def make(settings: Settings, ears: Ears | None = None) -> AdLoad | None:

@@ -13,8 +13,8 @@ from uuid import UUID
 from config import clock
 from config.settings import Settings
 from integrations.adload import answers, money
-from integrations.adload.pause import Ears, Pause
-from integrations.adload.port import CampaignFacts, CampaignTotal, Charge, ChargeReply, OfferFacts, OutcomeCode
+from integrations.adload.pause import Pause
+from integrations.adload.port import CampaignFacts, CampaignTotal, Charge, ChargeReply, Ears, OfferFacts, OutcomeCode
 from integrations.adload.replies import code_of, distinct, failed, refused, unanswered
 from integrations.errors import Malformed, OutsideError, Rejected, Unauthorized
 from integrations.http import Client, Effect, Reply

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import structlog
 
@@ -14,14 +13,6 @@ from integrations.errors import Unauthorized, Unavailable
 TRIAL_AFTER = 300.0
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Ears:
-    """Who hears of a pause and of its end; whoever returns False has heard nothing and is told again."""
-
-    on_pause: Callable[[Unauthorized], object] | None = None
-    on_resume: Callable[[], object] | None = None
 
 
 class Pause:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
+
+from integrations.errors import Unauthorized
 
 
 class ChargeStatus(StrEnum):
@@ -94,6 +96,14 @@ class CampaignTotal:
     campaign: UUID
     clicks: int
     cost_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Who hears of a pause and of its end; whoever returns False has heard nothing and is told again."""
+
+    on_pause: Callable[[Unauthorized], object] | None = None
+    on_resume: Callable[[], object] | None = None
 
 
 class AdLoad(Protocol):

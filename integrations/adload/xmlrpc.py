@@ -13,8 +13,8 @@ from config import clock
 from config.settings import Settings
 from integrations.adload import answers, money, xmlrpc_codec
 from integrations.adload.http import BAD_ITEM, CONNECT_SECONDS, instant
-from integrations.adload.pause import Ears, Pause
-from integrations.adload.port import CampaignFacts, CampaignTotal, Charge, ChargeReply, OfferFacts, OutcomeCode
+from integrations.adload.pause import Pause
+from integrations.adload.port import CampaignFacts, CampaignTotal, Charge, ChargeReply, Ears, OfferFacts, OutcomeCode
 from integrations.adload.replies import charged, distinct, failed, refused, unanswered
 from integrations.errors import (
     Malformed,

@@ -43,6 +43,8 @@ def loaded(*words: str) -> tuple[int, list[str]]:
         ("pipelines list --json", 0),
         ("domains spares", 0),
         ("stats --json", 0),
+        ("traffic", 0),
+        (f"clicks explain {UNKNOWN_CLICK}", 1),
         ("payouts list", 0),
         ("ip list", 0),
         ("audit list --json", 0),
