@@ -46,7 +46,8 @@ def test_in_the_second_round_the_zone_outvotes_resolvers_that_lie(sandbox: Sandb
     assert (resolution(found), found.votes[GO].differing) == (Resolution.RESOLVABLE, False)
 
 
-def test_a_dead_line_is_no_vote(sandbox: Sandbox, here: Settings) -> None:
+def test_a_dead_line_is_no_vote(sandbox: Sandbox, here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("integrations.dns.LIFETIME_SECONDS", 0.3)
     for name in (GO, *CANARIES, ABSENT):
         sandbox.host(name, dns="silent")
     found = ask([GO], here, absent=ABSENT)

@@ -11,9 +11,18 @@ from dramatiq.brokers.stub import StubBroker
 from tests.conftest import SettingsEnv
 from tests.core.chatroom import Room, open_room
 from tests.worker.domains.desk import Desk
-from tests.worker.domains.places import duty, go_on_duty, open_stage, open_tenant, shift, stage, tenant
+from tests.worker.domains.places import (
+    duty,
+    go_on_duty,
+    open_stage,
+    open_tenant,
+    patient_resolvers,
+    shift,
+    stage,
+    tenant,
+)
 
-__all__ = ["duty", "go_on_duty", "open_stage", "open_tenant", "shift", "stage", "tenant"]
+__all__ = ["duty", "go_on_duty", "open_stage", "open_tenant", "patient_resolvers", "shift", "stage", "tenant"]
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dramatiq
-import pytest
 import time_machine
 from dramatiq.brokers.stub import StubBroker
 
@@ -96,17 +95,8 @@ def on_duty(sandbox: Sandbox, broker: StubBroker, settings_env: SettingsEnv, **m
     """With time that stands still until it is moved."""
     sandbox.reset()
     settings_env(SANDBOX_URL=sandbox.url, SAFE_BROWSING_PROVIDER="sandbox", **more)
-    with time_machine.travel(NOON, tick=False) as clock, patient_resolvers():
+    with time_machine.travel(NOON, tick=False) as clock:
         yield Duty(sandbox, broker, clock)
-
-
-@contextmanager
-def patient_resolvers() -> Iterator[None]:
-    """A resolver that answers late, because this machine is slow, has answered all the same."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("integrations.dns.TRY_SECONDS", 20.0)
-        patch.setattr("integrations.dns.LIFETIME_SECONDS", 60.0)
-        yield
 
 
 def incident(kind: str, key: str) -> Incident | None:

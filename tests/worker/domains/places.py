@@ -23,6 +23,13 @@ Open = Callable[..., AbstractContextManager[Any]]
 Shift = Callable[[timedelta], None]
 
 
+@pytest.fixture(autouse=True)
+def patient_resolvers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that answers late, because this machine is slow, has answered all the same."""
+    monkeypatch.setattr("integrations.dns.TRY_SECONDS", 20.0)
+    monkeypatch.setattr("integrations.dns.LIFETIME_SECONDS", 60.0)
+
+
 @pytest.fixture
 def open_tenant(
     _sandbox: Sandbox, stub_broker: StubBroker, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch

@@ -128,7 +128,10 @@ def test_a_dead_name_waits_for_its_second_round_once_and_is_ordered_after_it(san
     assert (order["domain"], order["reason"], sent(DNS)) == (gone, "DNS_NOT_RESOLVABLE", [])
 
 
-def test_liars_failures_silence_and_sinkholes_are_each_the_right_incident_and_no_order(small_sandbox: Sandbox) -> None:
+def test_liars_failures_silence_and_sinkholes_are_each_the_right_incident_and_no_order(
+    small_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.dns.LIFETIME_SECONDS", 4.0)
     lied, failing, silent, sunk = names = patrol.fleet(4)
     for name, dns in zip(names, ("2=nx", "servfail", "silent", "sink"), strict=True):
         small_sandbox.host(name, dns=dns)

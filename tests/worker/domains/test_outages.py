@@ -17,7 +17,6 @@ from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.search import WHOLE, examples
 from tests.worker.domains import weather
-from tests.worker.domains.duty import patient_resolvers
 from tests.worker.domains.watch import STEPS, Watch, held, hurried, incidents, paced, watching
 
 Begin = Callable[[dict[str, list[str]]], AbstractContextManager[Watch]]
@@ -153,7 +152,7 @@ def test_n4_p4_no_outage_of_resolvers_or_reputation_makes_a_fine_domain_leave(
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_domain_that_is_listed_or_gone_is_left_within_its_confirmation(begin: Begin, part: int) -> None:
     for random in _chances(part, examples(1000, gate=6)):
-        with patient_resolvers(), begin(lines(random)) as watch:
+        with begin(lines(random)) as watch:
             watch.interval()
             _one_resolver_is_down(watch.sandbox, random)
             most = max(size for size in range(len(watch.active)) if not weather.wide(size, len(watch.active)))
