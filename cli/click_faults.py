@@ -119,29 +119,31 @@ def chosen(
     if code and code not in SENTENCES_OF_FAULTS:
         known = ", ".join(sorted(SENTENCES_OF_FAULTS))
         raise CommandError(f"--code: {code!r} is none", hint=f"one of {known}", code=ExitCode.USAGE)
-    clicks = tuple(str(click_id_of(item)) for item in ids or [])
-    return ErrorFilter(clicks, code, campaign, _instant(since), _instant(until), None, None, informer)
+    clicks = tuple(str(click_id_of(item, "--id: ")) for item in ids or [])
+    times = _instant("--since", since), _instant("--until", until)
+    return ErrorFilter(clicks, code, campaign, *times, None, None, informer)
 
 
-def click_id_of(text: str) -> UUID:
-    """The click id of a word."""
+def click_id_of(text: str, option: str = "") -> UUID:
+    """The click id of a word; CommandError begins with the option, if it was one."""
     try:
         return UUID(text)
     except ValueError as error:
         raise CommandError(
-            f"{text!r} is not a click id",
+            f"{option}{text!r} is not a click id",
             hint="it looks like 0197a3c4-7c00-7000-8000-000000000001",
             code=ExitCode.USAGE,
         ) from error
 
 
-def _instant(text: str | None) -> datetime | None:
+def _instant(option: str, text: str | None) -> datetime | None:
     try:
         value = datetime.fromisoformat(text) if text else None
     except ValueError as error:
-        raise CommandError(f"{text!r} is not an instant", hint="2026-11-20T12:00:00Z", code=ExitCode.USAGE) from error
+        what = f"{option}: {text!r} is not an instant"
+        raise CommandError(what, hint="2026-11-20T12:00:00Z", code=ExitCode.USAGE) from error
     if value and value.tzinfo is None:
-        raise CommandError(f"{text!r} has no time zone", hint=f"{text}Z", code=ExitCode.USAGE)
+        raise CommandError(f"{option}: {text!r} has no time zone", hint=f"{text}Z", code=ExitCode.USAGE)
     return value
 
 

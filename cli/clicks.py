@@ -35,11 +35,29 @@ def link(
     from config.clock import now
     from core.ads.links import issue_click_link
 
+    _check_words(ip, page, to)
     try:
         url = issue_click_link(offer, informer, ip, page, now(), destination=to, test=test)
     except ValueError as error:
         raise CommandError(str(error), hint="signalbox clicks link --help", code=ExitCode.USAGE) from error
     return show_json({"link": url}, schema="clicks.link/1") if as_json else print(url)
+
+
+def _check_words(ip: str, page: str, to: str | None) -> None:
+    """What makes a link that leads nowhere, or nobody in; CommandError names the option."""
+    from cli.period import usage
+    from core.ads.actors import canonical_ip
+    from core.ads.destination import safe_destination
+    from core.ads.hosts import page_host
+
+    try:
+        canonical_ip(ip)
+    except ValueError as error:
+        raise usage(f"--ip: {error}", hint="--ip 203.0.113.7") from error
+    if page and not page_host(page):
+        raise usage("--page: has no host", hint="--page https://news.example/")
+    if to is not None and safe_destination(to) is None:
+        raise usage("--to: visitors are sent to plain http and https addresses only", hint="--to https://shop.example/")
 
 
 @app.command()
@@ -67,7 +85,8 @@ def explain(
         found = explain_click(wanted) if wanted else None
     if found is None:
         cause = "it is still in a queue or the spool, was never accepted, or has been purged"
-        raise CommandError(f"no click {wanted or ''} is stored", cause=cause, hint="signalbox doctor")
+        which = f"no click {wanted}" if wanted else "no click"
+        raise CommandError(f"{which} is stored", cause=cause, hint="signalbox doctor")
     return show_json(record(found), schema="clicks.explain/1") if as_json else print("\n".join(lines(found)))
 
 

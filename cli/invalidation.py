@@ -51,6 +51,8 @@ def invalidate(
     from core.ads import invalidation
     from core.ads.persons import Person, Role
 
+    if not reason.strip():
+        raise CommandError("--reason: is empty", hint='--reason "click farm"', code=ExitCode.USAGE)
     with database():
         choice = _choice(first, last, informer, account)
         plan, taken = invalidation.plan(choice), []

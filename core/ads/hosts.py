@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
 _LONGEST = 8192
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]{0,252})|[0-9a-f:.]{2,45}")
 
 
 @lru_cache(maxsize=4096)
@@ -15,6 +17,7 @@ def page_host(url: str) -> str:
         return ""
     try:
         host = urlsplit(url if "//" in url else "//" + url).hostname or ""
-        return host if host.isascii() else host.encode("idna").decode()
+        host = host if host.isascii() else host.encode("idna").decode()
     except ValueError:
         return ""
+    return host if _HOST.fullmatch(host) else ""

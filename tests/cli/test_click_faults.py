@@ -75,7 +75,9 @@ def test_a_bad_filter_is_refused_with_what_is_known(cli: Cli) -> None:
     assert "adload_unreachable" in cli.err
     assert cli("clicks", "replay", "--rate", "0") == 2
     assert cli("clicks", "dismiss", "--reason", " ") == 2
-    assert cli("clicks", "replay", "--since", "yesterday") == 2
+    for option, word in (("--since", "yesterday"), ("--until", "2026-11-20T12:00:00"), ("--id", "7")):
+        assert cli("clicks", "replay", option, word) == 2
+        assert f"error: {option}: " in cli.err
 
 
 def test_dismissed_faults_are_settled_with_a_reason_and_never_replayed(cli: Cli) -> None:
@@ -139,6 +141,12 @@ def test_days_that_are_not_final_are_refused_with_the_command_to_run(cli: Cli, e
                "--reason", "x", "--yes") == 3  # fmt: skip
     assert "aggregate_stats" in cli.err
     assert "Traceback" not in cli.err
+
+
+def test_nothing_is_taken_back_without_a_reason_even_where_nothing_is_due(cli: Cli) -> None:
+    days = ("--from", str(today() - 3 * DAY), "--to", str(today() - 2 * DAY))
+    assert cli("clicks", "invalidate", "--informer", "1", *days, "--reason", " ", "--yes") == 2
+    assert "error: --reason: " in cli.err
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,30 @@ def test_a_link_for_no_address_is_refused_as_usage(cli: Cli) -> None:
     assert "Traceback" not in cli.err
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--ip", "203.0.113.0/24"),
+        ("--page", "not a page at all"),
+        ("--to", "javascript:alert(1)"),
+        ("--to", "//shop.example/"),
+        ("--to", "https://shop.example/\r\nX: y"),
+        ("--to", "https://shop.example/" + "a" * 9000),
+        ("--to", ""),
+    ],
+)
+def test_a_link_that_would_lead_nowhere_is_refused_by_the_name_of_its_option(cli: Cli, option: str, value: str) -> None:
+    words = {"--offer": "3", "--informer": "1", "--ip": "203.0.113.7", option: value}
+    assert cli("clicks", "link", *(word for pair in words.items() for word in pair)) == 2
+    assert cli.err.startswith(f"error: {option}: ")
+    assert cli.out == ""
+
+
+def test_where_there_is_no_click_yet_the_last_one_is_not_found(cli: Cli) -> None:
+    assert cli("clicks", "explain", "last") == 1
+    assert cli.err.startswith("error: no click is stored")
+
+
 def test_a_counted_click_is_explained_with_the_limits_of_its_moment(cli: Cli) -> None:
     click, *_ = clicked(stage.build())
     assert cli("clicks", "explain", str(click.click_id)) == 0

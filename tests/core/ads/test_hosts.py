@@ -24,6 +24,10 @@ from core.ads.hosts import page_host
         ("https://[", ""),
         ("https://a.example/" + "a" * 1_000_000, ""),
         ("https://" + "ä" * 300 + ".example", ""),
+        ("https://my_shop.example./", "my_shop.example."),
+        ("not a page at all", ""),
+        ("https://news.example.com%20evil/", ""),
+        ("https://" + "a" * 254, ""),
     ],
 )
 def test_a_host_has_one_spelling(url: str, host: str) -> None:
