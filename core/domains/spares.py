@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 
 from config.clock import now
 from core.domains import readiness
@@ -50,7 +51,8 @@ def left(pipeline_id: int) -> str:
     [stock] = _stocks(pipelines.lines([pipeline_id]), now())
     usable = [one for one in stock.spares if one.place.gate is not Gate.BAD]
     if not usable:
-        return "Spares left: none, add some now"
+        name = quote(stock.line.pipeline.name)
+        return f"Spares left: none, add some now: signalbox pipelines add {name} --update --domain ..."
     days = "" if stock.runway.days is None else f", about {stock.runway.days:.0f} days"
     return f"Spares left: {len(usable)} ({usable[0].place.name}, ready {usable[0].readiness.score}){days}"
 

@@ -96,6 +96,12 @@ def test_the_runway_counts_blocks_of_active_domains_and_not_departures(database:
     assert spares.left(read().id) == "Spares left: 3 (d3.example, ready 100), about 12 days"
 
 
+def test_without_a_spare_the_command_that_adds_one_is_named(database: Any) -> None:
+    pipeline("DE sweeps", "a.example")
+    add = "signalbox pipelines add 'DE sweeps' --update --domain ..."
+    assert spares.left(read("DE sweeps").id) == f"Spares left: none, add some now: {add}"
+
+
 def watched(role: Role = Role.ACTIVE, **details: dict[str, Any]) -> Watched:
     facts = {Source(name): Known(Verdict.SAFE, AT, None, 1, detail) for name, detail in details.items()}
     return Watched(1, "a.example", "a.example", 1, "P", True, role, known=facts)
