@@ -23,10 +23,10 @@ from tests.core.domains.opinions import (
     opened,
     signed,
     statuses,
-    together,
     words,
 )
 from tests.core.domains.yard import pipeline
+from tests.together import together
 from tests.web.answering import nothing_followed, post
 from web.app import make_app
 from web.safety import LARGEST_BODY
@@ -159,7 +159,7 @@ def test_the_same_answer_again_is_taken_once_and_so_is_one_by_many_at_once(
     callbacks: TestClient, asked: Request, stub_broker: StubBroker
 ) -> None:
     body = words(asked)
-    found = together(lambda: post(callbacks, asked.id, body), 5)
+    found = together(*[lambda: post(callbacks, asked.id, body)] * 5)
     assert sorted(one.status_code for one in found) == [200, 200, 200, 200, 202]
     again = post(callbacks, asked.id, body)
     assert (again.status_code, again.json) == (200, {"duplicate": True})

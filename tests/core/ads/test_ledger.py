@@ -15,7 +15,7 @@ from models import ledger as rows
 from models.accounts import NoAccount
 from models.database import execute, fetch
 from tests.core.ads.cashdesk import ANNA, FRED, UNIT, broken, everything, money, publisher
-from tests.core.ads.test_batches import together
+from tests.together import together
 
 KEY = "memo:7:2026-03-01"
 
@@ -31,7 +31,7 @@ def test_a_correction_books_once_however_often_it_comes(database: Any) -> None:
 
 def test_two_at_once_with_one_key_book_once(database: Any) -> None:
     account = publisher()
-    together([lambda: ledger.adjust(account.id, 20 * UNIT, "bonus", FRED, None, KEY)] * 6)
+    together(*[lambda: ledger.adjust(account.id, 20 * UNIT, "bonus", FRED, None, KEY)] * 6)
     assert money(account) == (520, 0)
     assert len(audit.page()) == 1
 
@@ -46,7 +46,7 @@ def test_corrections_at_once_never_go_below_zero_together(database: Any) -> None
         except Refused as error:
             refused.append(error)
 
-    together([take] * 6)
+    together(*[take] * 6)
     assert (money(account), len(refused)) == ((10, 0), 3)
 
 

@@ -22,7 +22,7 @@ from models.database import db, disconnect, ensure_connection, execute
 from models.fields import bind
 from tests.core.ads import books as made
 from tests.core.ads.books import Books, assert_equal_to_a_recount, compute
-from tests.core.ads.test_batches import together
+from tests.together import together
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 10, 26, 12, tzinfo=UTC)
@@ -110,7 +110,7 @@ def test_a_click_that_comes_while_its_day_is_computed_keeps_the_day_marked(
     old = NOON - 5 * DAY
     late_click(postgres_books, old)
     with monkeypatch.context() as patch:
-        _after(patch, stats, "restate", lambda: together([lambda: late_click(postgres_books, old)]))
+        _after(patch, stats, "restate", lambda: together(lambda: late_click(postgres_books, old)))
         statistics.refresh_day(old.date(), get_settings())
     assert made.marks() == {old.date(): 2}
     compute()
@@ -133,7 +133,7 @@ def test_a_click_that_commits_while_the_mark_is_cleared_keeps_the_day_marked(pos
 def test_two_aggregations_at_once_leave_what_one_leaves(postgres_books: Books) -> None:
     for number in range(12):
         late_click(postgres_books, NOON - (number % 6) * DAY)
-    together([compute] * 4)
+    together(*[compute] * 4)
     assert made.marks().keys() == {TODAY}
     for ago in range(6):
         assert_equal_to_a_recount(postgres_books, TODAY - ago * DAY)
@@ -144,7 +144,7 @@ def test_clicks_that_come_all_the_while_are_all_counted_in_the_end(postgres_book
         for number in range(15):
             late_click(postgres_books, NOON - (number % 3 + 2) * DAY)
 
-    together([click_on, click_on, compute, compute])
+    together(click_on, click_on, compute, compute)
     compute()
     for ago in range(2, 5):
         assert_equal_to_a_recount(postgres_books, TODAY - ago * DAY)

@@ -28,7 +28,7 @@ from tests.core.ads.cashdesk import (
     reached,
     wish,
 )
-from tests.core.ads.test_batches import together
+from tests.together import together
 from tests.worker.ads.test_payouts import account, mails
 from worker.ads import payouts
 
@@ -47,7 +47,7 @@ def outcomes(works: Sequence[Callable[[], object]]) -> list[str]:
         else:
             found.append("done")
 
-    together([lambda work=work: tried(work) for work in works])  # type: ignore[misc]
+    together(*[lambda work=work: tried(work) for work in works])
     return sorted(found)
 
 
