@@ -117,8 +117,3 @@ def states(click_ids: Sequence[str]) -> dict[str, str]:
     """The state of the faults of these clicks."""
     query = "select click_id, state from click_error where click_id {in:uuid}"
     return {str(click_id): state for click_id, state in bulk.read(query, (bulk.among(click_ids),))}
-
-
-def open_count() -> int:
-    """Faults that wait for a person."""
-    return int(fetch("select count(*) from click_error where state in ('open', 'unknown')")[0][0])

@@ -15,7 +15,6 @@ from models.database import execute, fetch, is_postgres
 from models.domain_states import SafetyRequestState as State
 from models.fields import bind, instant
 
-SOURCE = "gsc"
 OPEN = (State.PENDING, State.DISPATCHED)
 LOOKED_BACK = timedelta(days=2)
 Pieces = Sequence[dict[str, Any]]

@@ -60,10 +60,6 @@ class Cast:
             ad.offer_id, informer, address, "https://gazette.example/news", now() - age, destination=ad.url
         )
 
-    def pick(self) -> str:
-        """The title of a campaign that pays."""
-        return self.random.choice(self.world.paid()).campaign
-
 
 def honest(cast: Cast) -> Iterator[Visit]:
     """A reader who finds something of interest."""
@@ -96,22 +92,20 @@ def greedy(cast: Cast) -> Iterator[Visit]:
 
 def sharer(cast: Cast) -> Iterator[Visit]:
     """Somebody who was sent a link that was issued to another address."""
-    yield Visit("borrowed link", cast.address(), cast.link(cast.address()), "uses a link issued to somebody else")
+    yield Visit("borrowed link", cast.address(), cast.link(cast.address()), "has somebody else's link")
 
 
 def late(cast: Cast) -> Iterator[Visit]:
     """A tab left open since the morning."""
     address = cast.address()
-    yield Visit("late reader", address, cast.link(address, age=timedelta(hours=3)), "uses a three-hour-old link")
+    yield Visit("late reader", address, cast.link(address, age=timedelta(hours=3)), "uses a link 3 hours old")
 
 
 def forger(cast: Cast) -> Iterator[Visit]:
     """Somebody who edits tokens."""
     address = cast.address()
     head, slash, token = cast.link(address).partition("/r/")
-    yield Visit(
-        "forger", address, head + slash + ("A" if token[0] != "A" else "B") + token[1:], "changes a letter of the link"
-    )
+    yield Visit("forger", address, head + slash + ("A" if token[0] != "A" else "B") + token[1:], "changes a letter")
 
 
 def robot(cast: Cast) -> Iterator[Visit]:
@@ -136,7 +130,7 @@ def kind(cast: Cast) -> Iterator[Visit]:
 def unlucky(cast: Cast) -> Iterator[Visit]:
     """A reader of an ad whose campaign AdLoad stopped without telling."""
     address = cast.address()
-    yield Visit("reader", address, cast.link(address, campaign=STOPPED), "clicks an ad that AdLoad has stopped")
+    yield Visit("reader", address, cast.link(address, campaign=STOPPED), "clicks a stopped ad")
 
 
 PARTS: tuple[tuple[Part, int], ...] = (

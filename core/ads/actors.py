@@ -136,12 +136,3 @@ def prefixes(ip: str, lengths: Iterable[int] | None = None) -> tuple[str, ...]:
     wanted = range(width + 1) if lengths is None else sorted({n for n in lengths if 0 <= n <= width})
     kind = IPv4Network if address.version == 4 else IPv6Network
     return tuple(str(kind((int(address), length), strict=False)) for length in wanted)
-
-
-def truncate_for_log(ip: str) -> str:
-    """The address cut to /24 or /48, the most that a log may hold; `invalid` for text that is no address."""
-    try:
-        canonical = canonical_ip(ip)
-    except ValueError:
-        return "invalid"
-    return _v6_net(canonical, 48) if ":" in canonical else canonical.rpartition(".")[0] + ".0/24"

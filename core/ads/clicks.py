@@ -93,23 +93,6 @@ def decode(body: Mapping[str, Any]) -> ClickMessage:
     return click
 
 
-def decode_batch(bodies: object) -> tuple[list[ClickMessage], list[tuple[int, BadClick]]]:
-    """The good clicks of a `process_clicks` message, and position and fault of each bad one.
-
-    Raises BadClick when it is no list of 1 to 500 items.
-    """
-    if not isinstance(bodies, list) or not 1 <= len(bodies) <= MAX_BATCH:
-        raise BadClick("clicks", f"not a list of 1 to {MAX_BATCH} clicks")
-    good: list[ClickMessage] = []
-    bad: list[tuple[int, BadClick]] = []
-    for position, body in enumerate(bodies):
-        try:
-            good.append(decode(body))
-        except BadClick as fault:
-            bad.append((position, fault))
-    return good, bad
-
-
 def payload(click: ClickMessage) -> dict[str, Any]:
     """The message body again, of plain JSON values; `decode` of it gives an equal click."""
     body: dict[str, Any] = msgspec.to_builtins(click)

@@ -148,16 +148,3 @@ def test_without_lengths_all_prefixes_are_given(ip: str) -> None:
     found = actors.prefixes(ip)
     assert len(found) == ip_address(ip).max_prefixlen + 1
     assert all(ip_address(ip) in ip_network(net) for net in found)
-
-
-@pytest.mark.parametrize(
-    ("ip", "shown"),
-    [
-        ("203.0.113.7", "203.0.113.0/24"),
-        ("::ffff:203.0.113.7", "203.0.113.0/24"),
-        ("2001:db8:1:2::3", "2001:db8:1::/48"),
-        ("no address", "invalid"),
-    ],
-)
-def test_logs_see_a_truncated_address(ip: str, shown: str) -> None:
-    assert actors.truncate_for_log(ip) == shown

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.ads import clicks
-from core.ads.clicks import LIMITS, BadClick, ClickMessage, decode, decode_batch
+from core.ads.clicks import LIMITS, BadClick, ClickMessage, decode
 
 SECRET = "personal-data"
 
@@ -159,22 +159,6 @@ def test_any_message_is_a_click_or_a_bad_click(changes: dict[str, Any]) -> None:
     except BadClick:
         return
     assert decode(clicks.payload(click)) == click
-
-
-def test_a_batch_keeps_the_good_clicks_and_tells_the_bad_ones() -> None:
-    good, bad = decode_batch([body(), body(ip="x"), body(flags=0)])
-    assert [click.flags for click in good] == [3, 0]
-    assert [(position, problem.field) for position, problem in bad] == [(1, "ip")]
-
-
-@pytest.mark.parametrize("bodies", [[], [body()] * 501, None, "abc", {}, body()])
-def test_a_batch_is_a_list_of_one_to_five_hundred(bodies: Any) -> None:
-    with pytest.raises(BadClick, match="clicks: not a list of 1 to 500"):
-        decode_batch(bodies)
-
-
-def test_a_full_batch_is_accepted() -> None:
-    assert len(decode_batch([body()] * 500)[0]) == 500
 
 
 @pytest.mark.parametrize(

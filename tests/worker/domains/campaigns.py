@@ -13,7 +13,7 @@ from core.domains import platforms
 from integrations.voluum import Voluum
 from models.database import execute, fetch, is_postgres
 from models.envelope import decode
-from models.fields import bind, instant
+from models.fields import instant
 from models.rate_buckets import Limit
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
@@ -126,11 +126,6 @@ def items(switch_id: int) -> dict[str, str]:
 def seen() -> dict[str, str]:
     """The domain that each campaign was last read with."""
     return dict(fetch("select object_id, seen_domain from platform_observation where platform = 'voluum'"))
-
-
-def free_lease(switch_id: int) -> None:
-    """As if the lease had run out."""
-    execute("update switch_step set lease_until = %s where switch_id = %s", (bind(now()), switch_id))
 
 
 @contextmanager
