@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from integrations.affise import Affise
-from integrations.errors import Conflict, OutcomeUnknown, RateLimited, Rejected, Unavailable
+from integrations.errors import Conflict, Malformed, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from integrations.voluum import Voluum
 from sandbox.server import Sandbox
 
@@ -23,6 +23,24 @@ MEANINGS = [
     (503, Unavailable, OutcomeUnknown),
     (504, Unavailable, OutcomeUnknown),
     (408, Unavailable, OutcomeUnknown),
+]
+# how an answer gets lost, what that means to whoever reads, and whether a write was made all the same
+LOST: list[tuple[dict[str, Any], type, bool]] = [
+    ({"type": "commit_then_drop"}, Unavailable, True),
+    ({"type": "commit_then_drop", "reset": True}, Unavailable, True),
+    ({"type": "drop"}, Unavailable, False),
+    ({"type": "reset"}, Unavailable, False),
+    ({"type": "hang"}, Unavailable, False),
+    ({"type": "truncate"}, Unavailable, True),
+    ({"type": "trickle", "every_ms": 50, "part": "body"}, Unavailable, True),
+    ({"type": "garbage"}, Malformed, False),
+    ({"type": "html"}, Malformed, False),
+    ({"type": "empty"}, Malformed, False),
+    ({"type": "charset"}, Malformed, True),
+    ({"type": "wrong_type"}, Malformed, True),
+    ({"type": "deep"}, Malformed, False),
+    ({"type": "huge", "size": 34 << 20}, Malformed, False),
+    ({"type": "redirect"}, Rejected, False),
 ]
 PATIENT: dict[str, Any] = {"timeout": (5.0, 20.0), "deadline": 20.0}
 

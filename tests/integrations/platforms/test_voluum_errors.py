@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from integrations.errors import Malformed, OutcomeUnknown, OutsideError, RateLimited, Rejected, Unavailable
+from integrations.errors import Malformed, OutcomeUnknown, OutsideError, RateLimited, Rejected
 from integrations.voluum import Voluum
 from sandbox.server import Sandbox
 from tests.integrations.platforms.made import (
     ACCESS_ID,
     ACCESS_KEY,
+    LOST,
     MEANINGS,
     NEW,
     OLD,
@@ -112,25 +113,6 @@ def test_a_domain_that_is_not_in_the_account_is_rejected(sandbox: Sandbox, voluu
     with pytest.raises(Rejected, match="preferredTrackingDomain"):
         put(voluum, raw, preferredTrackingDomain="c99.sandbox.test")
     assert campaigns(sandbox)[ID]["preferredTrackingDomain"] == OLD
-
-
-LOST: list[tuple[dict[str, Any], type, bool]] = [
-    ({"type": "commit_then_drop"}, Unavailable, True),
-    ({"type": "commit_then_drop", "reset": True}, Unavailable, True),
-    ({"type": "drop"}, Unavailable, False),
-    ({"type": "reset"}, Unavailable, False),
-    ({"type": "hang"}, Unavailable, False),
-    ({"type": "truncate"}, Unavailable, True),
-    ({"type": "trickle", "every_ms": 50, "part": "body"}, Unavailable, True),
-    ({"type": "garbage"}, Malformed, False),
-    ({"type": "html"}, Malformed, False),
-    ({"type": "empty"}, Malformed, False),
-    ({"type": "charset"}, Malformed, True),
-    ({"type": "wrong_type"}, Malformed, True),
-    ({"type": "deep"}, Malformed, False),
-    ({"type": "huge", "size": 34 << 20}, Malformed, False),
-    ({"type": "redirect"}, Rejected, False),
-]
 
 
 @pytest.mark.parametrize(("action", "reading", "applied"), LOST, ids=str)
