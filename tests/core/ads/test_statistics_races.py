@@ -225,7 +225,7 @@ def _clear(day: date, seen: int) -> bool:
     return cleared
 
 
-def _after(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, happens: Callable[[], None]) -> None:
+def _after(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, happens: Callable[[], object]) -> None:
     """Let something happen right after a step."""
     step = getattr(module, name)
 
