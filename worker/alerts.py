@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
 
+from config.settings import get_settings
 from core import alerts, announcing, operators_mail, tickets
 from core.alerts import Severity
 from core.announcing import Told
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 TAKEN_SECONDS = 5.0
+DEBTS_SECONDS = 2.0
 log = structlog.get_logger(__name__)
 
 
@@ -119,7 +122,17 @@ def remind_of_alerts() -> int:
         found = announcing.due()
         announce({*late, *found})
     _mail_untold()
+    _settle_debts()
     return len(found)
+
+
+def _settle_debts() -> None:
+    """Where updates are delivered, nobody listens who would find the answers that a dead process left."""
+    from worker import bot_talk
+
+    port = announcing.chat_bot(get_settings())
+    if port is not None:
+        bot_talk.settle_debts(port, time.sleep, DEBTS_SECONDS)
 
 
 def _mail_untold() -> None:

@@ -17,7 +17,7 @@ from models import bot_updates
 from models.bot_people import Linked
 from models.conflicts import transaction
 from models.database import DATABASE_DOWN, db, drop_connection
-from worker import bot_commands
+from worker import bot_commands, bot_owed
 from worker.bot_heard import NOT_HERE, NOT_LINKED, Answer, Heard, Place, by_of, lacks, place_of, refuse, said, why
 from worker.bot_presses import pressed
 from worker.failures import is_database_down, trace_of
@@ -37,13 +37,12 @@ def handle(update: Any) -> Heard | None:
     if number is None:
         return None
     try:
-        return transaction(lambda: _once(number, news))
+        return transaction(lambda: _noted(number, news))
     except Exception as error:
         if is_database_down(error):
             raise
         _failed(error)
-        transaction(lambda: bot_updates.take(number, now()))  # or it would come again for ever
-        return Heard(news, said(news, FAILED)) if news else None
+        return transaction(lambda: _given_up(number, news))
 
 
 def finish(heard: Heard) -> Heard:
@@ -63,6 +62,18 @@ def finish(heard: Heard) -> Heard:
 
 def _failed(error: Exception) -> None:
     log.error("telegram_update_failed", error=type(error).__name__, trace=trace_of(error))
+
+
+def _noted(number: int, news: Said | Pressed | None) -> Heard | None:
+    """What is to be answered, noted with what was done: a process that dies now leaves it to the next."""
+    heard = _once(number, news)
+    return bot_owed.owe(heard) if heard else None
+
+
+def _given_up(number: int, news: Said | Pressed | None) -> Heard | None:
+    """Noted too, or it would come again for ever."""
+    bot_updates.take(number, now())
+    return bot_owed.owe(Heard(news, said(news, FAILED))) if news else None
 
 
 def _once(number: int, news: Said | Pressed | None) -> Heard | None:

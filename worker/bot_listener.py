@@ -19,7 +19,7 @@ from integrations.telegram_port import POLL_SECONDS, TelegramPort
 from models import bot_updates
 from models.alerts import Severity
 from models.database import DATABASE_DOWN, disconnect, drop_connection, ensure_connection
-from worker import alerts, bot, bot_talk
+from worker import alerts, bot, bot_owed, bot_talk
 from worker.bot import Heard
 from worker.runs import PROCESS
 
@@ -88,7 +88,8 @@ class Listener(threading.Thread):
         return bot_updates.listen(self._holder, now(), now() + LEASE)
 
     def round(self) -> None:
-        """Ask once, handle what came, answer it."""
+        """Answer what another process left, ask once, handle what came, answer it."""
+        bot_talk.settle_debts(self._bot, self._stopping.wait)
         answers = []
         for update in self._updates():
             if self._stopping.is_set() or not self.has_turn():
@@ -102,7 +103,7 @@ class Listener(threading.Thread):
     def _reply(self, answers: list[Heard]) -> None:
         """Last, because presses wait for seconds only, and what is to be read or done at length may take longer."""
         for heard in answers:
-            if not self._stopping.is_set():
+            if not self._stopping.is_set() and bot_owed.keep(heard):
                 bot_talk.reply(self._bot, bot.finish(heard), self._stopping.wait)
 
     def _updates(self) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ def _do(news: Pressed, row: ButtonRow, person: Linked) -> Heard:
     if words := bot_actions.asks(row):
         return Heard(news, _ask(Command(words[0], tuple(words[1:])), person))
     if bot_actions.takes_long(row) and row.used_at is None:
-        return Heard(news, Answer(toast=AT_IT), lambda: _at_length(news, row, by))
+        return Heard(news, Answer(toast=AT_IT), lambda: at_length(news, row, by))
     return Heard(news, _once(news, row, by))
 
 
@@ -73,8 +73,8 @@ def _used(button_id: str) -> str:
     return f"already done by {row.used_by if row else 'somebody'} {at}".strip()
 
 
-def _at_length(news: Pressed, row: ButtonRow, by: By) -> Answer:
-    """The button counts as used when it has worked, so that after a death in the midst it can be pressed again."""
+def at_length(news: Pressed, row: ButtonRow, by: By) -> Answer:
+    """Do what asks outside. The button counts as used when it has worked: after a death it can be pressed again."""
     try:
         deed = bot_actions.perform_at_length(row, by)
     except (Refused, OutsideError) as error:

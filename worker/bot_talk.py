@@ -16,8 +16,8 @@ from integrations.telegram_port import Button, Draft, Sent, TelegramPort
 from integrations.telegram_text import shown
 from models import rate_buckets
 from models.rate_buckets import Exhausted, Limit
-from worker import bot_metrics
-from worker.bot import Heard
+from worker import bot_metrics, bot_owed
+from worker.bot import Heard, finish
 from worker.bot_commands import Page
 from worker.bot_words import group
 
@@ -36,6 +36,21 @@ def toast(bot: TelegramPort, heard: Heard) -> None:
 
 def reply(bot: TelegramPort, heard: Heard, wait: Wait, longest: float = LONGEST_WAIT) -> None:
     """Answer a command, or let a question read as it was decided; waits for the chat's budget, not for long."""
+    _reply(bot, heard, wait, longest)
+    bot_owed.paid(heard)
+
+
+def settle_debts(bot: TelegramPort, wait: Wait, longest: float = LONGEST_WAIT) -> int:
+    """Give the answers that a process before us noted and did not come to give; how many."""
+    found = bot_owed.overdue()
+    for heard in found:
+        if bot_owed.keep(heard):
+            toast(bot, heard)
+            reply(bot, finish(heard), wait, longest)
+    return len(found)
+
+
+def _reply(bot: TelegramPort, heard: Heard, wait: Wait, longest: float) -> None:
     if heard.answer.page is None and not heard.answer.edit:
         return
     if not _pay(heard.news.chat_id, wait, longest):
