@@ -21,6 +21,8 @@ from web.sampler import Sampler
 from web.tickets import Path
 from web.visitor import is_prefetch, new_visitor, read_visitor, set_cookie
 
+SKEW_MS = 5000
+"""Clocks this far apart are worth a look; from a minute on clicks are refused."""
 log = structlog.get_logger(__name__)
 
 
@@ -111,7 +113,10 @@ class Guide:
             self._send_to(visit, destination)
 
     def _encode(self, visit: Visit) -> None:
-        visit.body = encode(self._messages.message(visit, visit.link))
+        message = self._messages.message(visit, visit.link)
+        if message.view_ms < -SKEW_MS:
+            metrics.SKEWED.inc()
+        visit.body = encode(message)
 
     def _send_to(self, visit: Visit, url: str | None) -> None:
         if url is None:

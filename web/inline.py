@@ -82,13 +82,14 @@ def admission(settings: Settings) -> Process:
     from core.ads.admission import admit
     from core.ads.local_adload import LocalAdLoad
     from integrations import adload
+    from worker.metrics import count_clicks
 
     charger = adload.make(settings) or LocalAdLoad()
 
     def process(bodies: Sequence[bytes]) -> None:
         clicks = [_flagged(msgspec.json.decode(body, type=ClickMessage)) for body in bodies]
         ensure_connection()
-        admit(clicks, charger, mode="sync")
+        count_clicks(admit(clicks, charger, mode="sync").counts, "redirect")
 
     return process
 

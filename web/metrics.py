@@ -17,6 +17,7 @@ _IGNORED = Counter("signalbox_redirect_ignored_total", "Requests redirected with
 INTAKE = {path: _INTAKE.labels(path.value) for path in (Path.QUEUE, Path.INLINE, Path.SPOOL)}
 NOT_ACCEPTED = Counter("signalbox_clicks_not_accepted_total", "Clicks that could be handed over in no way")
 BAD_TOKEN, PREFETCH, HEAD, TEST = (_IGNORED.labels(reason) for reason in ("bad_token", "prefetch", "head", "test"))
+SKEWED = Counter("signalbox_click_clock_skew_total", "Clicks more than 5 s before their link was issued")
 REDIRECT_ERRORS = Counter("signalbox_redirect_errors_total", "Unexpected failures on the way to a redirect")
 SPOOL_DEPTH = Gauge("signalbox_click_spool_depth", "Clicks in the spool files of this process")
 TORN_LINES = Counter("signalbox_spool_torn_lines_total", "Spool lines cut short by a crash and skipped")

@@ -39,9 +39,9 @@ def of_run(task: str, result: str) -> tuple[Counter, Histogram]:
     return RUNS.labels(task, result), DURATION.labels(task, result)
 
 
-def count_clicks(counts: Mapping[str, int]) -> None:
-    """Add the outcomes of a batch; keys are those of a tally, `rejected.over_limit_day` for example."""
+def count_clicks(counts: Mapping[str, int], side: str = "worker") -> None:
+    """Add the outcomes of a batch decided on this side; keys are a tally's, `rejected.over_limit_day` for example."""
     for key, number in counts.items():
         outcome, _, reason = key.partition(".")
         CLICKS.labels(outcome, reason).inc(number)
-    GROUPS.labels("worker").observe(sum(counts.values()))
+    GROUPS.labels(side).observe(sum(counts.values()))

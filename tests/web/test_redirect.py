@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+import time_machine
 
 from config.clock import now
 from core.ads.clicks import Flag, decode
@@ -197,6 +198,15 @@ def test_a_click_that_cannot_be_encoded_is_not_accepted_and_its_visitor_sent_on(
     monkeypatch.setattr(visits.app._guide, "_encode", _broken)
     assert visits.visit(link("https://shop.example/"))["Location"].startswith("https://shop.example/")
     assert metrics.NOT_ACCEPTED._value.get() == before + 1
+
+
+def test_clocks_that_disagree_by_more_than_five_seconds_are_counted_and_the_click_travels(visits: Visits) -> None:
+    before = metrics.SKEWED._value.get()
+    for ahead in (3, 30):
+        with time_machine.travel(now() + timedelta(seconds=ahead), tick=False):
+            url = link()
+        visits.visit(url)
+    assert (metrics.SKEWED._value.get() - before, len(visits.clicks)) == (1, 2)
 
 
 def test_a_failure_before_anything_is_known_leads_to_the_fallback(
