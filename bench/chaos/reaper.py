@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
+from time import sleep
 
 from bench.chaos.nemesis import Deed, Hunter
 from bench.chaos.plan import Act, Do
 from bench.system import Process, System
+from config.clock import monotonic
 
+PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
 Start = Callable[[str, str], Process]
 
@@ -37,7 +40,14 @@ class Reaper(Hunter):
         super().start()
 
     def join(self) -> None:
-        """No more deaths: who would still die is replaced by one that will not; raises what went wrong meanwhile."""
+        """Wait for the deaths to come, but not for ever; then who would still die is replaced by one that will not.
+
+        Raises what went wrong meanwhile.
+        """
+        # on a slow machine the load may have ended before the first worker is up, but what it sent still waits
+        ends_at = monotonic() + PATIENCE_SECONDS
+        while self._expects_deaths() and monotonic() < ends_at:
+            sleep(_LOOK_SECONDS)
         self.cancel()
         if self.failure:
             raise self.failure
@@ -45,6 +55,9 @@ class Reaper(Hunter):
         for name in [name for name, window in self._windows.items() if window]:
             self._system.stop(name)
             self._succeed(name)
+
+    def _expects_deaths(self) -> bool:
+        return self.failure is None and bool(self._planned or any(self._windows.values()))
 
     def _hunt(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -91,11 +92,40 @@ def test_each_planned_death_gets_a_successor_and_the_last_one_lives(system: Syst
     acts = [Act(0.0, Do.CRASH, (window,)) for window in ("fetched:1", "decided:2")]
     reaper = Reaper(acts, ["one"], system, worker, lambda: 1.0)
     reaper.start()
-    until(lambda: len(reaper.deeds) == 2, 20, lambda: AssertionError("the deaths did not happen"))
+    until(lambda: len(reaper.deeds) == 2, 60, lambda: AssertionError("the deaths did not happen"))
     reaper.join()
     assert [deed.target for deed in reaper.deeds] == ["fetched:1", "decided:2"]
     assert begun == ["fetched:1", "decided:2", ""]
     assert system.alive("one")
+
+
+def test_deaths_that_come_late_are_waited_for(system: System) -> None:
+    def worker(name: str, crash: str) -> Process:
+        process = start(system, name)
+        if crash:
+            Timer(0.3, process.child.kill).start()
+        return process
+
+    acts = [Act(0.0, Do.CRASH, (window,)) for window in ("fetched:1", "decided:2")]
+    reaper = Reaper(acts, ["one"], system, worker, lambda: 1.0)
+    reaper.start()
+    reaper.join()
+    assert [deed.target for deed in reaper.deeds] == ["fetched:1", "decided:2"]
+    assert system.alive("one")
+
+
+def test_a_death_that_never_comes_is_not_waited_for_for_ever(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.chaos.reaper.PATIENCE_SECONDS", 0.1)
+    begun: list[str] = []
+
+    def worker(name: str, crash: str) -> Process:
+        begun.append(crash)
+        return start(system, name)
+
+    reaper = Reaper([Act(0.0, Do.CRASH, ("fetched:1",))], ["one"], system, worker, lambda: 1.0)
+    reaper.start()
+    reaper.join()
+    assert (reaper.deeds, begun) == ([], ["fetched:1", ""])
 
 
 def test_a_worker_that_ends_in_any_other_way_is_a_failure_of_the_run(system: System) -> None:
@@ -104,6 +134,6 @@ def test_a_worker_that_ends_in_any_other_way_is_a_failure_of_the_run(system: Sys
 
     reaper = Reaper([Act(0.0, Do.CRASH, ("fetched:1",))], ["one"], system, worker, lambda: 1.0)
     reaper.start()
-    until(lambda: reaper.failure is not None, 20, lambda: AssertionError("the failure was not seen"))
+    until(lambda: reaper.failure is not None, 60, lambda: AssertionError("the failure was not seen"))
     with pytest.raises(RuntimeError, match="ended by itself with 2"):
         reaper.join()
