@@ -136,7 +136,7 @@ class System:
         """What the command printed, its last 4 kB."""
         return (self.folder / f"{name}.log").read_text(errors="replace")[-4096:]
 
-    def wait_for_http(self, name: str, url: str, seconds: float = 30) -> None:
+    def wait_for_http(self, name: str, url: str, seconds: float = 120) -> None:
         """Wait until the address answers 200; the failure shows the command's log."""
         until(lambda: _answers(url), seconds, lambda: RuntimeError(f"{name} does not answer {url}:\n{self.log(name)}"))
 

@@ -23,15 +23,15 @@ class Size:
 
 PROFILES: dict[str, dict[str, Size]] = {
     "quick": {
-        "clicks-kill9": Size(1_200, 120, kills=8, heal=90),
+        "clicks-kill9": Size(1_200, 120, kills=8, heal=240),
         "clicks-kill9-http": Size(1_000, 120, kills=6),
         "clicks-failpoints": Size(2_400, 150, kills=12),
-        "books-kill9": Size(1_500, 100, kills=6, heal=120),
+        "books-kill9": Size(1_500, 100, kills=6, heal=240),
         "switches-kill9": Size(1_200, 60, kills=8, heal=120),
-        "embedded-kill9": Size(400, 50, kills=3, heal=90),
+        "embedded-kill9": Size(400, 50, kills=3, heal=240),
         "broker-outage": Size(2_000, 150, outage=4),
         "broker-and-database-outage": Size(2_000, 150, outage=4),
-        "redirect-kill9": Size(1_200, 120, kills=2, outage=4, heal=90),
+        "redirect-kill9": Size(1_200, 120, kills=2, outage=4, heal=240),
         "ack-first": Size(800, 120, kills=2, heal=60),
         "new-ids": Size(800, 120, kills=2, heal=60),
     },

@@ -35,7 +35,7 @@ class Databases:
 
     def _execute(self, statement: sql.Composed) -> None:
         # a connection of its own each time: one kept open would hold up a smart stop and break in every restart
-        with closing(psycopg2.connect(self._url, connect_timeout=5)) as connection:
+        with closing(psycopg2.connect(self._url, connect_timeout=30)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(statement)

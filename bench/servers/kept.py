@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pwd
@@ -14,14 +15,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
 import psutil
 
 KEEPER = Path(__file__).with_name("keeper.py")
+FIRST_PORT, FEWEST_PORTS = 10_240, 10_000
+PORTS_OF_A_PROCESS = 64
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -78,7 +82,7 @@ class Kept:
         command = {"argv": argv, "env": environment, "cwd": str(self.directory), "user": self.user}
         return int(self._call("start", **command, last_signal=last_signal))
 
-    def run(self, argv: list[str], seconds: float = 60) -> None:
+    def run(self, argv: list[str], seconds: float = 180) -> None:
         """Run a command to its end; raises ServerFailed unless it succeeds."""
         if self.wait(self.start(argv, {}, 9), seconds) != 0:
             raise self.failed(f"{argv[0]} failed")
@@ -157,14 +161,14 @@ class Server:
         return self._kept.status(self._pid) is not None
 
     def _await(self, answers: Callable[[], bool]) -> None:
-        """Wait until it answers; raises ServerFailed when it ends or takes a minute."""
+        """Wait until it answers; raises ServerFailed when it ends or takes three minutes."""
 
         def ready() -> bool:
             if self._ended():
                 raise self._kept.failed(f"{self._name} ended by itself")
             return answers()
 
-        until(ready, 60, lambda: self._kept.failed(f"{self._name} does not answer"))
+        until(ready, 180, lambda: self._kept.failed(f"{self._name} does not answer"))
 
 
 def until(ready: Callable[[], bool], seconds: float, failure: Callable[[], Exception]) -> None:
@@ -177,12 +181,28 @@ def until(ready: Callable[[], bool], seconds: float, failure: Callable[[], Excep
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that are free now, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Loopback ports that are free, all different, and will be: no connection and no other process is given them."""
+    return list(islice(filter(_is_free, _own_ports), count))
+
+
+def _our_ports() -> Iterator[int]:
+    """Those below the ones that the system gives away, from a place of this process on."""
+    given_away = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    count = max(given_away - FIRST_PORT, FEWEST_PORTS)
+    for number in itertools.count(os.getpid() * PORTS_OF_A_PROCESS):
+        yield FIRST_PORT + number % count
+
+
+_own_ports = _our_ports()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _exists(user: str) -> bool:

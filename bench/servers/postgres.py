@@ -72,7 +72,7 @@ class Postgres(Server):
     def stop(self, mode: str = "fast") -> None:
         """Stop; `smart` waits for clients, `fast` cuts them, `immediate` skips the checkpoint."""
         self._kept.signal(self._pid, MODES[mode])
-        self._kept.wait(self._pid, 60)
+        self._kept.wait(self._pid, 180)
 
     def revive(self) -> None:
         """Start again if a test left it stopped."""

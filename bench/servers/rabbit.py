@@ -97,7 +97,7 @@ class Rabbit(Server):
     def stop(self) -> None:
         """Shut the node down in order; durable queues and persistent messages stay."""
         self._kept.signal(self._pid, signal.SIGTERM)
-        self._kept.wait(self._pid, 60)
+        self._kept.wait(self._pid, 180)
 
     def revive(self) -> None:
         """Start again if a test left it stopped; clear the alarm if a test left it set."""
