@@ -41,6 +41,13 @@ def stage(database: Any) -> Stage:
     return build()
 
 
+@pytest.fixture
+def unhurried(settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for seconds is no sick AdLoad."""
+    monkeypatch.setattr("integrations.adload.http.CONNECT_SECONDS", 30.0)
+    settings_env(ADLOAD_TIMEOUT_MS="30000", ADLOAD_BATCH_TIMEOUT_MS="30000")
+
+
 def five(stage: Stage) -> list[messages.ClickMessage]:
     return [stage.click(number, at=number * SECOND) for number in range(5)]
 
@@ -108,7 +115,7 @@ def _finish_later(adload: AdLoad) -> None:
 
 
 def test_the_actors_run_a_click_from_message_to_money(
-    stage: Stage, sandbox: Sandbox, settings_env: SettingsEnv
+    stage: Stage, sandbox: Sandbox, settings_env: SettingsEnv, unhurried: None
 ) -> None:
     settings_env(ADLOAD_DRIVER="http", ADLOAD_URL=sandbox.adload_url)
     clicks = five(stage)
@@ -120,7 +127,7 @@ def test_the_actors_run_a_click_from_message_to_money(
 
 
 def test_the_sweeping_actor_charges_what_an_unreachable_adload_left(
-    stage: Stage, sandbox: Sandbox, settings_env: SettingsEnv
+    stage: Stage, sandbox: Sandbox, settings_env: SettingsEnv, unhurried: None
 ) -> None:
     settings_env(ADLOAD_DRIVER="http", ADLOAD_URL="http://127.0.0.1:9")
     click = stage.click()
