@@ -14,6 +14,7 @@ from cli.pipeline_words import acting, told
 from cli.session import DryRun, Json, Yes
 
 if TYPE_CHECKING:
+    from models.pipelines import Line
     from models.switch_history import Course
 
 LONGEST_WAIT = 60.0
@@ -33,6 +34,7 @@ def switch(
 ) -> None:
     """Move a pipeline to another domain by hand; brakes and holds do not bind a person.
 
+    The spares are looked at live before, so that it does not lead to one that has gone bad.
     Afterwards each step is shown until it has ended, for a minute at most; the workers go on without that.
 
     Examples:
@@ -47,7 +49,7 @@ def switch(
     from core.domains import pipelines
 
     with database() if dry_run else messages(), told():
-        line = pipelines.get(name)
+        line = pipelines.get(name) if dry_run else _proven(name, to)
         target = pipelines.aim(line, to, exhaust=block)
         plan = _plan(line, target.name if target else None, block)
         say(_diff(plan))
@@ -59,12 +61,21 @@ def switch(
     return print(f"{name}: {'would switch' if dry_run else 'switched'} to {plan['to'] or 'nothing'}")
 
 
-def _plan(line: Any, to: str | None, block: bool) -> dict[str, Any]:
+def _proven(name: str, to: str | None) -> Line:
+    """The pipeline after a live look at its spares, so that nobody is moved to one that has gone bad."""
+    from core.domains import pipelines, preflight
+
+    preflight.prove(pipelines.get(name), only=pipelines.named_hosts([to])[0] if to else None)
+    return pipelines.get(name)
+
+
+def _plan(line: Line, to: str | None, block: bool) -> dict[str, Any]:
     from models import switch_history
 
     seen = switch_history.objects(line.pipeline.id)
     wanted = {"voluum": line.pipeline.with_update_voluum, "affise": line.pipeline.with_update_affise}
     objects = {platform: seen.get(platform) for platform, follows in wanted.items() if follows}
+    assert line.active is not None, "refused otherwise"
     return {"pipeline": line.pipeline.name, "from": line.active.name, "to": to, "block": block, "objects": objects}
 
 

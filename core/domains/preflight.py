@@ -11,6 +11,7 @@ from core.domains.dns_round import Round
 from core.domains.reputation import Findings
 from models import conflicts, evidence
 from models.answers import Finding
+from models.domain_states import Role
 from models.pipelines import Line, Place
 
 SECONDS = 1.0
@@ -18,13 +19,13 @@ SECONDS = 1.0
 MOST = 5
 
 
-def prove(line: Line) -> None:
-    """Look at the first spares of a pipeline live and keep what was found; the gates then choose by it.
+def prove(line: Line, *, only: str | None = None) -> None:
+    """Look at the first spares of a pipeline live, or at one alone, and keep what was found; the gates choose by it.
 
     One that is bad is passed over, one about which nobody could tell in time is taken as unverified. Certificates
     and registrations are not looked at again: what is stored of them counts. Hold no transaction.
     """
-    spares = line.spares[:MOST]
+    spares = [place for place in line.of(Role.BACKUP) if place.name == only] if only else line.spares[:MOST]
     if not spares:
         return
     found = _answers(spares)
