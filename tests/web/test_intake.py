@@ -112,7 +112,7 @@ def test_with_a_healthy_broker_the_click_is_one_message_in_the_queue(
         assert _admitted(messages) == _rows() == 1
 
 
-def test_with_the_broker_away_the_click_is_decided_here_by_the_same_rules(
+def test_check_6_with_the_broker_away_the_click_is_decided_here_by_the_same_rules(
     settings_env: SettingsEnv, database: Any, unhurried: None
 ) -> None:
     with site(settings_env(RABBITMQ_URL=NOWHERE)) as here:
@@ -124,14 +124,14 @@ def test_with_the_broker_away_the_click_is_decided_here_by_the_same_rules(
         assert Click.get().state == "done"
 
 
-def test_a_silent_broker_holds_no_visitor_up(settings_env: SettingsEnv, database: Any, tmp_path: Path) -> None:
+def test_check_6_a_silent_broker_holds_no_visitor_up(settings_env: SettingsEnv, database: Any, tmp_path: Path) -> None:
     with _blackhole() as url, site(settings_env(RABBITMQ_URL=url)) as here:
         waits = [here.click(f"203.0.113.{host}")[1] for host in range(20)]
         assert max(waits) < BUDGET
         eventually(lambda: _rows() + len(_spooled(tmp_path)) >= 20)
 
 
-def test_broker_and_database_away_the_click_is_on_disk_and_counted_once_after_recovery(
+def test_check_7_broker_and_database_away_the_click_is_on_disk_and_counted_once_after_recovery(
     settings_env: SettingsEnv, database: Any, rabbitmq_url: str, tmp_path: Path, unhurried: None
 ) -> None:
     settings = settings_env(RABBITMQ_URL=NOWHERE)

@@ -168,7 +168,7 @@ def test_check_17_a_batch_of_500_takes_as_many_statements_as_a_batch_of_one(
     assert len(for_one) == len(for_many) > 5
 
 
-def test_twenty_parallel_clicks_of_one_ip_admit_exactly_three(database: Any) -> None:
+def test_check_2_twenty_parallel_clicks_of_one_ip_admit_exactly_three(database: Any) -> None:
     stage = build(offers=20)
     clicks = [stage.click(number, at=number * SECOND) for number in range(20)]
     together(*[lambda click=click: local(click) for click in clicks])
