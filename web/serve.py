@@ -110,13 +110,14 @@ def _export_metrics(settings: Settings) -> None:
 def _wait_for_port(host: str, port: int) -> None:
     """Give a predecessor time to end; Granian itself would share the port, with whatever program listens there."""
     deadline = monotonic() + STOP_SECONDS
-    while not _is_free(host, port):
+    while not is_free(host, port):
         if monotonic() > deadline:
             raise PortTaken(port, "--port")
         time.sleep(0.2)
 
 
-def _is_free(host: str, port: int) -> bool:
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody listens there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -204,6 +205,6 @@ def make_embedded_server(app: Wsgi, port: int, host: str = "127.0.0.1") -> Embed
 
     Raises PortTaken.
     """
-    if not _is_free(host, port):
+    if not is_free(host, port):
         raise PortTaken(port, "--port or --redirect-port")
     return EmbeddedServer(app, port, host)

@@ -86,10 +86,10 @@ class Watch:
         if not self._listed and monotonic() - self._begun > LISTED_AFTER:
             self._listed = True
             self._sandbox.host(LISTED, listed=[THREAT])
-            yield f"somebody reports {LISTED}: the reputation provider lists it as {THREAT}"
+            yield f"somebody reports {LISTED}: it is listed as {THREAT}"
         for number, pipeline, source, to, reason, seq in fetch(_SWITCHES):
             if self._new("switch", number):
-                yield f"SWITCHED  {pipeline}: {source} -> {to or 'no spare is left'}  ({reason}, switch #{seq})"
+                yield f"SWITCHED  {pipeline}: {source} -> {to or 'no spare is left'}  ({reason}, #{seq})"
         for number, step, state, done, total in fetch(_STEPS):
             if state in _ENDED - {"not_needed"} and self._new(step, number, state):
                 yield _told_step(step, state, done, total)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import secrets
 import shutil
+import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -27,14 +29,17 @@ from config.settings import get_settings, override
 from core.ads.links import issue_click_link
 from models.database import fetch
 from sandbox.server import Sandbox
+from web.serve import is_free
 
 FOLDER = Path("out/demo")
 _SETTLE_SECONDS = 120.0
 _CHAT = "{}/telegram/"
+_HOST = "127.0.0.1"
 
 
 def run_demo(*, seed: int, speed: float, visits: int | None, port: int, redirect_port: int) -> int:
     """Tell the story until Ctrl-C, or for so many visits, then print what became of them."""
+    port, redirect_port = _open_port(port), _open_port(redirect_port)
     target = f"http://127.0.0.1:{port}"
     with _stage() as folder, Sandbox(port=0, seed=seed, target=target) as sandbox:
         _settings(folder, sandbox, port, redirect_port)
@@ -45,6 +50,16 @@ def run_demo(*, seed: int, speed: float, visits: int | None, port: int, redirect
             _introduce(world, sandbox)
             _play(Cast(world, Random(seed)), pipelines.Watch(sandbox), speed, visits)  # noqa: S311
     return int(ExitCode.OK)
+
+
+def _open_port(wanted: int) -> int:
+    """The port, or any other one when another program listens there: a demo is to start."""
+    if is_free(_HOST, wanted):
+        return wanted
+    with socket.create_server((_HOST, 0)) as any_port:
+        other = int(any_port.getsockname()[1])
+    say(f"port {wanted} is in use by another program; the demo takes {other}")
+    return other
 
 
 @contextmanager
@@ -99,20 +114,28 @@ def _introduce(world: World, sandbox: Sandbox) -> None:
     ad = world.paid()[0]
     page = "https://gazette.example/"
     link = issue_click_link(ad.offer_id, world.informers[0], "127.0.0.1", page, now(), destination=ad.url)
-    command = f"{sys.argv[0]} --env-file {FOLDER}/data/env clicks explain last"
-    say("\nA demo: made-up advertisers, publishers and visitors; nothing leaves this machine. Ctrl-C ends it.\n")
-    say(f"Follow a link yourself:\n  curl -si '{link}'\nand ask what became of it, in another terminal:\n  {command}\n")
+    say("\nA demo: made-up advertisers, publishers and visitors; nothing leaves this\nmachine. Ctrl-C ends it.\n")
+    say(f"Follow a link yourself:\n  curl -si -A Firefox '{link}'\n")
+    say("Ask what became of any click, in another terminal:\n  " + _question("last") + "\n")
     say(f"Mail to publishers lands in a mailbox here:\n  curl -s {sandbox.url}/mail/letters\n")
-    say("Two pipelines of tracking domains are watched; operators read, press and write here:")
+    say("Two pipelines of tracking domains are watched; operators read and press here:")
     say(f"  {_CHAT.format(sandbox.url)}\n")
 
 
+def _question(click: str) -> str:
+    return f"{sys.argv[0]} --env-file {FOLDER}/data/env clicks explain {click}"
+
+
 def _play(cast: Cast, watch: pipelines.Watch, speed: float, visits: int | None) -> None:
-    narrator, session, due = Narrator(), requests.Session(), monotonic()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    hint = f"why: {_question('ID')}"
+    narrator, session, due = Narrator(hint), requests.Session(), monotonic()
     try:
         for visit in islice(cast.visits(), visits):
             _visit(session, narrator, visit)
             narrator.tell(watch.news())
+            narrator.tell_own()
             due += 1 / speed
             time.sleep(max(0.0, due - monotonic()))
         _settle(narrator, watch)

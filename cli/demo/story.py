@@ -24,6 +24,12 @@ union all select 'rejected', reason_code, count(*), 0, 0 from click_rejected gro
 union all select 'error', code, count(*), 0, 0 from click_error where state in ('open', 'unknown', 'retry') group by 2
 """
 
+# the made-up visitors have addresses of their own, so whoever comes from this machine is a person
+_OWN = """
+select click_id, 'counted' from click where ip = '127.0.0.1' and state = 'done'
+union all select click_id, 'rejected, ' || reason_code from click_rejected where ip = '127.0.0.1' order by 1
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -51,16 +57,17 @@ def money(micros: int) -> str:
 class Narrator:
     """Tells visits as they happen; below them a live table on a terminal, elsewhere a summary now and then."""
 
-    def __init__(self, every: int = 25) -> None:
+    def __init__(self, hint: str = "", every: int = 25) -> None:
         self._every = every
         self._told = 0
-        self._live = _live_table() if sys.stdout.isatty() else None
+        self._own: set[str] = set()
+        self._live = _live_table(hint) if sys.stdout.isatty() else None
 
     def visit(self, who: str, address: str, says: str, answer: str, host: str) -> None:
         """One visit and the answer the visitor got, which never shows the verdict."""
         self._told += 1
         place = urlsplit(host).hostname or host
-        text = f"{who:<15} {address:<22} {says:<38} -> {answer} {place}"
+        text = f"{who:<14} {address:<15} {says:<24} -> {answer} {place}"
         if self._live:
             self._live.console.print(text)
             return
@@ -75,6 +82,13 @@ class Narrator:
                 self._live.console.print(f">> {line}", style="bold", highlight=False)
             else:
                 print(f">> {line}", flush=True)
+
+    def tell_own(self) -> None:
+        """Clicks of the person who watches, by their ids."""
+        for click_id, verdict in fetch(_OWN):
+            if click_id not in self._own:
+                self._own.add(click_id)
+                self.tell([f"YOUR CLICK  {click_id}  {verdict}"])
 
     def summary(self) -> None:
         """The table as plain lines."""
@@ -91,10 +105,13 @@ class Narrator:
             self.summary()
 
 
-def _live_table() -> Live:
+def _live_table(hint: str) -> Live:
+    """The table, and below it what is not to be scrolled away."""
+    from rich.console import Group
     from rich.live import Live
+    from rich.text import Text
 
-    live = Live(refresh_per_second=4, get_renderable=_table)
+    live = Live(refresh_per_second=4, get_renderable=lambda: Group(_table(), Text(hint)))
     live.start()
     return live
 

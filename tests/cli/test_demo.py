@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.servers.kept import free_ports
+from cli.demo.run import _open_port
 from config.settings import environment
 
 
@@ -31,3 +33,13 @@ def test_a25_a_listed_host_is_left_and_campaigns_and_offers_follow_before_the_ne
         assert int(total) == {"Voluum": 8, "Affise": 4}[platform]
         assert done == total
     assert "counted   paid" in ended.stdout
+    short = [line for line in (ended.stdout + ended.stderr).splitlines() if "/r/" not in line]
+    assert max(map(len, short)) < 80
+
+
+def test_a_demo_takes_another_port_when_one_is_in_use(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        assert _open_port(taken) != taken
+    assert _open_port(taken) == taken
+    assert capsys.readouterr().err.count(f"port {taken} is in use") == 1
