@@ -60,7 +60,7 @@ def schedulers(url: str, count: int = 1, extra: str = "") -> Iterator[list[subpr
             each.wait()
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 30) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -98,6 +98,13 @@ def _library_level(own: str) -> str:
     return logging.getLevelName(logging.getLogger("apscheduler").level)
 
 
+def one_message_each(table: str) -> bool:
+    """Whether there are as many messages as runs, at one moment: the commit of a killed scheduler may still come."""
+    runs = "select count(*) from schedule_run where task = %s and state = 'enqueued'"
+    ((messages, fired),) = fetch(f"select (select count(*) from {table}), ({runs})", (TICK,))
+    return bool(messages == fired)
+
+
 @pytest.mark.parametrize("count", [2, 5])
 def test_several_schedulers_fire_every_due_time_once(database: Any, database_url: str, count: int) -> None:
     every_second()
@@ -107,7 +114,7 @@ def test_several_schedulers_fire_every_due_time_once(database: Any, database_url
         eventually(lambda: len(due_times()) >= enough)
     table = "outbox" if "postgresql" in database_url else "queue_message"
     assert gapless(due_times())
-    assert fetch(f"select count(*) from {table}")[0][0] == len(due_times())
+    assert one_message_each(table)
 
 
 def test_a_scheduler_frozen_inside_a_tick_does_not_stop_the_others(
@@ -123,7 +130,7 @@ def test_a_scheduler_frozen_inside_a_tick_does_not_stop_the_others(
             enough = len(due_times()) + 2
             eventually(lambda: len(due_times()) >= enough)
     assert gapless(due_times())
-    assert fetch("select count(*) from outbox")[0][0] == len(due_times())
+    assert one_message_each("outbox")
 
 
 def _is_stopped(pid: int) -> bool:
@@ -136,7 +143,7 @@ def test_a_signal_ends_the_scheduler_in_order(database: Any, database_url: str, 
     with schedulers(database_url) as processes:
         eventually(lambda: fetch("select count(*) from scheduler_heartbeat")[0][0] == 1)
         processes[0].send_signal(number)
-        assert processes[0].wait(10) == 0
+        assert processes[0].wait(60) == 0
 
 
 @contextmanager
@@ -147,7 +154,7 @@ def background() -> Iterator[Pulse]:
         yield pulse
     finally:
         pulse.stop()
-        pulse.join(10)
+        pulse.join(60)
         assert not pulse.is_alive()
 
 
