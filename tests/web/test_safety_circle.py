@@ -25,8 +25,11 @@ from worker.domains.safety import check_active_tracking_domains_via_gsc, dispatc
 
 
 @pytest.fixture
-def sandbox(database: Any, stub_broker: StubBroker, settings_env: SettingsEnv) -> Iterator[Sandbox]:
-    """A checker that calls the product's own web process back."""
+def sandbox(
+    database: Any, stub_broker: StubBroker, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Sandbox]:
+    """A checker that calls the product's own web process back, and waits for its answer."""
+    monkeypatch.setattr("sandbox.calls.SECONDS", 60.0)
     safety._checker.cache_clear()
     with Sandbox() as running:
         server = make_embedded_server(make_app(settings_env(SANDBOX_URL=running.url)), 0)
@@ -47,7 +50,7 @@ def ask(broker: StubBroker) -> None:
 
 def met(sandbox: Sandbox, enough: Callable[[list[dict[str, Any]]], bool]) -> list[list[int]]:
     """The statuses that each answer of the checker was met with, as soon as there are enough."""
-    ends_at = time.monotonic() + 20
+    ends_at = time.monotonic() + 120
     while not enough(found := sandbox.control("GET", "state/checker")["answers"]) and time.monotonic() < ends_at:
         time.sleep(0.01)
     return [one["statuses"] for one in found]
