@@ -60,6 +60,8 @@ def unblock(
     from cli.session import confirm, database, operator
     from core.ads import blacklist
 
+    if not reason.strip():
+        raise CommandError("--reason: is empty", hint='--reason "office of a partner"', code=ExitCode.USAGE)
     with database():
         found = _checked(lambda: blacklist.listed(network, limit=1000))
         if not found:
@@ -67,7 +69,7 @@ def unblock(
         if not dry_run:
             confirm(f"take {network} off the blacklist ({len(found)} entries)?", yes)
         taken = () if dry_run else found
-        by = {"by": operator(), "reason": reason}
+        by = {"by": operator(), "reason": reason.strip()}
         removed = [entry for entry in taken if blacklist.unblock(entry.net, visitor_id=entry.visitor_id, **by)]
     record = {"network": network, "reason": reason, "found": list(map(asdict, found)), "removed": len(removed)}
     if as_json:

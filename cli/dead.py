@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import CommandError
+from cli.errors import CommandError, ExitCode
 from cli.session import DryRun, Json, Yes
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Messages that gave up: look, replay, discard.")
@@ -42,6 +42,7 @@ def list_(task: Task = None, reason: Reason = None, as_json: Json = False) -> No
     from cli.session import database
     from worker.dead_letters import groups
 
+    _check_reason(reason)
     with database():
         rows = groups(task=task, reason=reason)
     show(rows, schema="dead.list/1", as_json=as_json, title="Dead letters")
@@ -122,6 +123,7 @@ def _act(verb: str, act: Callable[[list[int]], int], choice: Choice, dry_run: bo
     from cli.session import confirm, database
     from worker.dead_letters import choose
 
+    _check_reason(choice.reason)
     with database():
         chosen = choose(**asdict(choice))
         done = 0
@@ -132,3 +134,11 @@ def _act(verb: str, act: Callable[[list[int]], int], choice: Choice, dry_run: bo
     if as_json:
         return show_json(record, schema=f"dead.{verb}/1")
     return print(f"{verb}: {done} of {len(chosen)} dead letter(s)")
+
+
+def _check_reason(reason: str | None) -> None:
+    from models.runtime import DeadReason
+
+    if reason and reason not in set(DeadReason):
+        known = ", ".join(DeadReason)
+        raise CommandError(f"--reason: {reason!r} is none", hint=f"one of {known}", code=ExitCode.USAGE)

@@ -63,6 +63,7 @@ def checked(work: Callable[[], Result], *, dry_run: bool = False) -> Result:
     from core.ads.payout_rules import Conflict
     from core.ads.persons import Forbidden
     from core.ads.sealing import SealBroken, SealUnavailable
+    from models.accounts import NoAccount
 
     try:
         return _rehearsed(work) if dry_run else work()
@@ -72,6 +73,8 @@ def checked(work: Callable[[], Result], *, dry_run: bool = False) -> Result:
         raise CommandError(f"refused: {error}", cause="nothing was changed", code=ExitCode.USAGE) from error
     except Forbidden as error:
         raise CommandError(f"not allowed: {error}", hint="add --role operator or --role finance") from error
+    except NoAccount as error:
+        raise CommandError(str(error), hint="signalbox accounts list") from error
     except (Conflict, LookupError) as error:
         raise CommandError(str(error), hint="signalbox payouts list") from error
 

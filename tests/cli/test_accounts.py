@@ -30,6 +30,7 @@ def test_one_account_is_shown_with_its_informers(cli: Cli) -> None:
 def test_an_unknown_account_is_an_error(cli: Cli) -> None:
     assert cli("accounts", "show", "nobody") == 1
     assert "no such account" in cli.err
+    assert "signalbox accounts list" in cli.err
 
 
 def test_a_person_is_erased_once_asked_for(cli: Cli) -> None:

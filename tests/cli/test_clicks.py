@@ -133,6 +133,20 @@ def test_unblocking_what_is_not_listed_says_so(cli: Cli) -> None:
     assert "not on the blacklist" in cli.err
 
 
+def test_unblocking_without_a_reason_is_refused_and_changes_nothing(cli: Cli) -> None:
+    clicked(stage.build())
+    assert cli("ip", "unblock", IP, "--reason", " ", "--yes") == 2
+    assert cli.err.startswith("error: --reason: ")
+    assert IpBlacklist.select().count() == 1
+
+
+@pytest.mark.parametrize("verb", ["list", "replay", "discard"])
+def test_a_reason_that_no_letter_has_is_refused_with_what_is_known(cli: Cli, verb: str) -> None:
+    assert cli("dead", verb, "--reason", "poisoned") == 2
+    assert cli.err.startswith("error: --reason: ")
+    assert "unknown_actor" in cli.err
+
+
 def test_dead_letters_are_listed_shown_and_discarded(cli: Cli) -> None:
     body = encode_message("refresh_campaign", {"campaign_id": 7})
     bury(Letter(decode(body)["message_id"], 0, "refresh_campaign", "jobs", body, DeadReason.EXHAUSTED, "KeyError"))
