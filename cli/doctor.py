@@ -8,7 +8,7 @@ from datetime import timedelta
 from cli.doctor_bot import bot, bot_live
 from cli.doctor_domains import domains
 from cli.doctor_finding import Finding, bad, ok, warn
-from cli.errors import translate
+from cli.errors import CommandError, translate
 from config.clock import now
 from config.settings import Settings, get_settings
 
@@ -61,11 +61,22 @@ def _database(settings: Settings) -> Iterator[Finding]:
         known = translate(error)
         if known is None:
             raise
-        yield bad("database", f"{known.what} {known.cause}".strip(), known.hint)
+        yield bad("database", f"{known.what} {known.cause}".strip(), _remedy(known, settings))
         return
     version = fetch("select version()" if is_postgres() else "select 'SQLite ' || sqlite_version()")[0][0]
     yield ok("database", f"{version.partition(' (')[0]}, schema at head")
     yield from _clock() if is_postgres() else ()
+
+
+def _remedy(known: CommandError, settings: Settings) -> str:
+    """What to do about the database; never to ask the doctor, who speaks here."""
+    if not known.cause:
+        return known.hint
+    return (
+        "may SQLITE_PATH be read and written?"
+        if settings.database_dsn.startswith("sqlite:")
+        else "is the server up, and is DATABASE_URL right?"
+    )
 
 
 def _clock() -> Iterator[Finding]:

@@ -6,6 +6,17 @@ import errno
 import sys
 from enum import IntEnum
 
+_OWN_FOLDER = "a folder that may be written, or SQLITE_PATH and SPOOL_DIR that name one"
+_REFUSED_FILES = {
+    errno.EROFS: _OWN_FOLDER,
+    errno.EACCES: _OWN_FOLDER,
+    errno.EPERM: _OWN_FOLDER,
+    errno.ENOSPC: "df -h",
+    errno.ENOENT: "",
+    errno.ENOTDIR: "",
+    errno.EISDIR: "",
+}
+
 
 class ExitCode(IntEnum):
     """One table for all commands."""
@@ -44,15 +55,17 @@ def translate(error: BaseException) -> CommandError | None:
 
 def _translate_call(error: BaseException) -> CommandError | None:
     from config.catalog import UnknownTask
-    from config.errors import SettingsError
+    from config.errors import PortTaken, SettingsError
 
     if isinstance(error, SettingsError):
         what = "the environment is not ready:\n  " + "\n  ".join(error.problems)
         return CommandError(what, hint="signalbox up --demo needs no settings", code=ExitCode.NOT_READY)
     if isinstance(error, UnknownTask):
         return CommandError(str(error), hint="signalbox tasks", code=ExitCode.USAGE)
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return CommandError("the port is in use by another program", hint="--port and --redirect-port choose others")
+    if isinstance(error, PortTaken):
+        return CommandError(str(error.strerror), hint=f"{error.chosen_by} chooses another")
+    if isinstance(error, OSError) and error.errno in _REFUSED_FILES and error.filename:
+        return CommandError(f"{error.filename}: {error.strerror}", hint=_REFUSED_FILES[error.errno])
     return None
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from cli.errors import translate
 from cli.main import run
+from config.errors import PortTaken
+from config.metrics import expose
 from config.settings import get_settings
 from tests.conftest import SettingsEnv
 
@@ -110,3 +115,43 @@ def test_help_needs_neither_settings_nor_heavy_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    settings_env: SettingsEnv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_env()
+    (tmp_path / "out").write_text("a file where a folder should be")
+    monkeypatch.chdir(tmp_path)
+    assert run(["up", "--demo"]) == 1
+    assert capsys.readouterr().err.startswith("error: out/demo: Not a directory")
+
+
+def test_a_port_in_use_is_named_with_the_option_that_chooses_another(
+    settings_env: SettingsEnv, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_env()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert run(["up", "--port", "0", "--redirect-port", str(port)]) == 1
+    error = capsys.readouterr().err
+    assert f"error: port {port} is in use by another program" in error
+    assert "--redirect-port" in error
+
+
+def test_a_metrics_port_in_use_is_named(settings_env: SettingsEnv, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortTaken) as refused:
+            expose(port)
+    known = translate(refused.value)
+    assert known is not None
+    assert (known.what, known.hint) == (f"port {port} is in use by another program", "METRICS_PORT chooses another")
+
+
+def test_the_doctor_does_not_send_to_the_doctor(settings_env: SettingsEnv, capsys: pytest.CaptureFixture[str]) -> None:
+    settings_env(DATABASE_URL="postgresql://nobody:canary-55@127.0.0.1:1/none")
+    assert run(["doctor", "--strict"]) == 4
+    said = capsys.readouterr().out
+    assert "is DATABASE_URL right?" in said
+    assert "signalbox doctor" not in said
