@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def import_(
-    path: Annotated[str, typer.Argument(metavar="FILE", help="CSV in UTF-8, with a header.")],
+    path: Annotated[str, typer.Argument(metavar="FILE", help="CSV in UTF-8, with a header; - is the standard input.")],
     do: Annotated[bool, typer.Option("--apply", help="Do it; without it nothing is changed.")] = False,
     as_json: Json = False,
 ) -> int:
@@ -56,7 +56,7 @@ def _read(path: str) -> Findings:
     from core.domains import pipeline_files
 
     try:
-        with open(path, "rb") as file:
+        with sys.stdin.buffer if path == "-" else open(path, "rb") as file:
             return pipeline_files.read(file)
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}", code=ExitCode.USAGE) from error

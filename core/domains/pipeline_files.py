@@ -58,14 +58,14 @@ class Findings:
 
 
 def read(file: BinaryIO) -> Findings:
-    """The rows of a file, none of which is compared with the database yet."""
+    """The rows of a file or a pipe, none of which is compared with the database yet."""
     found = Findings()
-    if file.seek(0, io.SEEK_END) > LARGEST_FILE:
+    data = _data(file)
+    if data is None:
         found.add(1, f"file: larger than {LARGEST_FILE >> 20} MB; split it")
         return found
-    file.seek(0)
     try:
-        text = file.read().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         found.add(line, "file: not UTF-8; save it as CSV UTF-8")
@@ -73,6 +73,16 @@ def read(file: BinaryIO) -> Findings:
     _read_rows(text, found)
     found.rows = _consistent(found)
     return found
+
+
+def _data(file: BinaryIO) -> bytes | None:
+    """All of it; None if that is too much, which a pipe does not say beforehand."""
+    if file.seekable():
+        if file.seek(0, io.SEEK_END) > LARGEST_FILE:
+            return None
+        file.seek(0)
+    data = file.read(LARGEST_FILE + 1)
+    return data if len(data) <= LARGEST_FILE else None
 
 
 def _read_rows(text: str, found: Findings) -> None:
