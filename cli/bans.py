@@ -22,7 +22,7 @@ COLUMNS = (
 
 @app.command()
 def add(
-    network: Annotated[str, typer.Argument(help="An address or a network.")],
+    network: Annotated[str, typer.Argument(help="A network, or an address: of IPv6 all that its owner has.")],
     reason: Annotated[str, typer.Option(help="Why; kept with the entry and in the audit log.")],
     days: Annotated[int | None, typer.Option(min=1, max=3650, help="For so many days; none = until removed.")] = None,
     dry_run: DryRun = False,

@@ -9,7 +9,7 @@ from typing import Any
 
 from config.clock import now
 from config.settings import get_settings
-from core.ads.actors import unmapped
+from core.ads.actors import actor_net, unmapped
 from models import audit, blacklist, conflicts
 from models.audit import ActorKind, Facts
 from models.database import db
@@ -75,8 +75,12 @@ def listed(net: str | None = None, *, limit: int = 100) -> list[Listed]:
 
 
 def network(text: str) -> str:
-    """The canonical text of a network or a bare address; raises ValueError."""
-    return str(unmapped(ip_network(text.strip(), strict=False)))
+    """The canonical text of a network; a bare address stands for the clicker's network. Raises ValueError."""
+    plain = text.strip()
+    net = unmapped(ip_network(plain, strict=False))
+    if "/" in plain or net.version == 4:
+        return str(net)
+    return actor_net(str(net.network_address), get_settings().ipv6_actor_prefix)
 
 
 def listable(text: str) -> str:

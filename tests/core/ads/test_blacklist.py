@@ -73,6 +73,17 @@ def test_a_mapped_address_listed_by_hand_refuses_the_visitor_who_has_it(stage: S
         blacklist.block("::ffff:0:0/96", note="abuse", by="anna")
 
 
+def test_a_bare_ipv6_address_stands_for_the_network_that_its_owner_moves_in(stage: Stage) -> None:
+    assert blacklist.block("2001:db8:7::1", note="abuse", by="anna") == "2001:db8:7::/64"
+    moved = stage.click(0, ip="2001:db8:7::ffff")
+    local(moved)
+    assert outcomes([moved]) == ["blacklisted"]
+    gone = blacklist.unblock("2001:db8:7::9", by="anna", reason="mistake")
+    assert gone is not None
+    assert (gone.net, blacklist.listed()) == ("2001:db8:7::/64", [])
+    assert blacklist.block("2001:db8:7::1/128", note="abuse", by="anna") == "2001:db8:7::1/128"
+
+
 def test_an_entry_that_has_run_out_refuses_nobody_even_before_it_is_cleaned(stage: Stage) -> None:
     entry(f"{IP}/32", DAY, source="manual", expires=-SECOND)
     click = stage.click()
