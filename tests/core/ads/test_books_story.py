@@ -84,7 +84,7 @@ class Network(RuleBasedStateMachine):
     def some_past(self) -> None:
         """A network is never quite new."""
         for age in AGES[-2:]:
-            self.waiting.append(self.here.click(0, at=-age * DAY, ip=stage.ip(20), click_id=id_of(age)))
+            self.waiting.append(self.made(0, -age * DAY, ip=stage.ip(20)))
         stage.local(*self.waiting)
         self.sent, self.waiting = self.waiting, []
 
@@ -93,7 +93,12 @@ class Network(RuleBasedStateMachine):
         """Somebody clicks; the click is under way for as long as it pleases."""
         informer = (self.here, self.other)[visitor % 2].informer
         at = -age * DAY + timedelta(seconds=second)
-        self.waiting.append(self.here.click(offer, at=at, ip=stage.ip(visitor), informer=informer, click_id=id_of(age)))
+        self.waiting.append(self.made(offer, at, ip=stage.ip(visitor), informer=informer))
+
+    def made(self, offer: int, at: timedelta, **more: Any) -> ClickMessage:
+        """A click with an id that the redirect would have given it then."""
+        number = lowest_id(self.here.start + at).int | new_id().int & 0xFFFFFFFFFFFF
+        return self.here.click(offer, at=at, click_id=UUID(int=number), **more)
 
     @rule(dice=st.randoms(use_true_random=False), again=st.booleans())
     def deliver(self, dice: Random, again: bool) -> None:
@@ -206,11 +211,6 @@ class Network(RuleBasedStateMachine):
         turn = archiver.step()
         while turn.more and turn.day:
             turn = archiver.step(turn.day)
-
-
-def id_of(age: int) -> UUID:
-    """An id as the redirect would have made it that many days ago."""
-    return UUID(int=lowest_id(now() - age * DAY).int | new_id().int & 0xFFFFFFFFFFFF)
 
 
 def keep_days(number: int) -> None:
