@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from cli.doctor_bot import bot, bot_live
-from cli.doctor_domains import domains
+from cli.doctor_domains import domains, domains_live
 from cli.doctor_finding import Finding, bad, ok, warn
 from cli.errors import CommandError, translate
 from config.clock import now
@@ -35,7 +35,7 @@ def examine(*, live: bool = False) -> list[Finding]:
         domains,
         bot,
     ]
-    for check in [*checks, *([_adload, _mail_server, _platforms, bot_live, _invariants] if live else [])]:
+    for check in [*checks, *([_adload, _mail_server, domains_live, _platforms, bot_live, _invariants] if live else [])]:
         found += _guarded(check, settings)
     return found
 

@@ -80,3 +80,39 @@ def _unread() -> Iterator[Finding]:
     for platform, count in spares.unread(now() - observations.UNREAD).items():
         what = f"{count} field(s) at {platform} were not read for 30 minutes"
         yield warn(AREA, what, "signalbox run check_platform_domains, and signalbox doctor --live")
+
+
+def domains_live(settings: Settings) -> Iterator[Finding]:
+    """Whether those that judge domains answer, and truly; nothing at all where there are no pipelines."""
+    from models import pipelines
+
+    if not any(line.pipeline.enabled for line in pipelines.all_lines()):
+        return
+    if settings.safe_browsing_provider is not None:
+        yield _reputation(settings.safe_browsing_provider)
+    yield from _resolving(settings)
+
+
+def _reputation(provider: str) -> Finding:
+    from core.domains import reputation
+
+    found = reputation.confirm([])
+    if found.canary_ok:
+        return ok(AREA, f"{provider}: one address is listed and one is not, as they must be")
+    remedy = "check SAFE_BROWSING_KEY, and CANARY_LISTED_URL and CANARY_CLEAN_URL"
+    return bad(AREA, f"{provider} is blind, no listing is noticed: {found.reason.replace('_', ' ')}", remedy)
+
+
+def _resolving(settings: Settings) -> Iterator[Finding]:
+    from core.domains import dns_round
+
+    found = dns_round.ask([], settings)
+    for voice, problem in found.canary.failures.items():
+        yield warn(AREA, f"the resolver {voice} has no voice: {problem}", "see DNS_UPSTREAMS and CANARY_NAMES")
+    voices = len(found.canary.trusted)
+    if found.canary.ok:
+        yield ok(AREA, f"{voices} of {found.voices} resolvers answer truly")
+    else:
+        yield bad(
+            AREA, f"{voices} of {found.voices} resolvers answer truly: DNS is blind", "name others in DNS_UPSTREAMS"
+        )
