@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -110,21 +110,29 @@ def _bot(settings: Settings) -> Iterator[None]:
 def _servers(settings: Settings, port: int, redirect_port: int) -> Iterator[None]:
     from web.app import make_app as make_web
     from web.redirect import make_app as make_redirect
+
+    with ExitStack() as stack:
+        redirect = make_redirect(settings)
+        stack.callback(redirect.close)
+        redirect_port = stack.enter_context(_server(redirect, redirect_port))
+        port = stack.enter_context(_server(make_web(settings), port))
+        say(f"redirect  http://{_HOST}:{redirect_port}/r/…")
+        say(f"web       http://{_HOST}:{port}/")
+        say(f"database  {settings.sqlite_path}")
+        yield
+
+
+@contextmanager
+def _server(app: Callable[..., Any], port: int) -> Iterator[int]:
+    """A running server; the port it listens on."""
     from web.serve import make_embedded_server
 
-    redirect = make_redirect(settings)
-    servers = [make_embedded_server(redirect, redirect_port), make_embedded_server(make_web(settings), port)]
-    for server in servers:
-        server.start()
-    say(f"redirect  http://{_HOST}:{servers[0].port}/r/…")
-    say(f"web       http://{_HOST}:{servers[1].port}/")
-    say(f"database  {settings.sqlite_path}")
+    server = make_embedded_server(app, port)
+    server.start()
     try:
-        yield
+        yield server.port
     finally:
-        for server in servers:
-            server.stop()
-        redirect.close()
+        server.stop()
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

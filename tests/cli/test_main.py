@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,7 @@ def test_a_port_in_use_is_named_with_the_option_that_chooses_another(
     error = capsys.readouterr().err
     assert f"error: port {port} is in use by another program" in error
     assert "--redirect-port" in error
+    assert "link-table" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_metrics_port_in_use_is_named(settings_env: SettingsEnv, capsys: pytest.CaptureFixture[str]) -> None:
