@@ -53,7 +53,8 @@ _DOUBT = """select max(d.look_again_at) from switch_step d join domain_switch ds
 _TAKE = (
     """
 update switch_step set state = 'running', attempts = attempts + 1, lease_until = {instant},
-    look_again_at = case when step = 'telegram' then null when state = 'running' then {instant} else (DOUBT) end
+    look_again_at = case when step = 'telegram' then null when state = 'running' then {instant}
+        else coalesce((DOUBT), look_again_at) end
 where switch_id = %s and step = %s and (lease_until is null or lease_until <= {instant})
     and (state = 'running' or (state = 'pending' and (next_attempt_at is null or next_attempt_at <= {instant})))
     and (step = 'telegram' or (NEWEST and not exists (OLDER)))
