@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -85,12 +85,16 @@ class KeptDatabase:
         return kept or self._server.fresh_database(self._template)
 
     def give_back(self, url: str) -> None:
-        """Empty it, without new tables, and keep it; one that was changed otherwise, or has grown, is dropped."""
+        """Empty it, without new tables, and keep it; one that was changed otherwise, or has grown, is dropped.
+
+        So is one to which somebody who was sent away comes back at once.
+        """
         self._server.revive()
         if self._tidied(url):
-            self._free = self._renamed(url)
-        else:
-            self._server.drop_database(url)
+            with suppress(psycopg2.errors.ObjectInUse):
+                self._free = self._renamed(url)
+                return
+        self._server.drop_database(url)
 
     def _tidied(self, url: str) -> bool:
         with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:

@@ -52,6 +52,24 @@ def test_a_process_that_outlives_its_test_reaches_no_other(
         psycopg2.connect(used)
 
 
+def test_a_database_that_somebody_comes_back_to_is_not_kept(
+    kept_databases: Callable[[str], KeptDatabase], postgres_template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_use(*_: object) -> None:
+        raise psycopg2.errors.ObjectInUse
+
+    kept_database = kept_databases(postgres_template)
+    used = kept_database.take()
+    with monkeypatch.context() as patch:
+        patch.setattr(kept_database, "_renamed", in_use)
+        kept_database.give_back(used)
+    with pytest.raises(psycopg2.OperationalError, match="does not exist"):
+        psycopg2.connect(used)
+    fresh = kept_database.take()
+    kept_database.give_back(fresh)
+    assert fresh != used
+
+
 def test_an_empty_database_has_no_tables(empty_database_url: str, settings_env: SettingsEnv) -> None:
     connect(settings_env(DATABASE_URL=empty_database_url))
 
