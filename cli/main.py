@@ -74,7 +74,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _refuse(error: Exception) -> int:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
-    tell(CommandError(text, hint="signalbox --help"))
+    context = getattr(error, "ctx", None)
+    tell(CommandError(text, hint=f"{context.command_path if context else 'signalbox'} --help"))
     return int(ExitCode.USAGE)
 
 
