@@ -10,7 +10,7 @@ from models.domain_states import Verdict
 from tests.cli.conftest import Cli
 from tests.core.domains import yard
 from tests.core.domains.yard import answer, pipeline, read
-from tests.worker.domains.field import sent
+from tests.worker.postroom import sent
 from worker import alerts
 from worker.alerts import Severity
 

@@ -13,7 +13,7 @@ from models.domain_states import Verdict
 from models.domains import DomainSwitch, TrackingDomainPipeline
 from tests.cli.conftest import Cli
 from tests.core.domains.yard import answer, pipeline, read
-from tests.worker.domains.field import sent
+from tests.worker.postroom import sent
 
 ADD = ("pipelines", "add", "DE", "--domain", "C1.example", "--domain", "c2.example")
 

@@ -9,10 +9,11 @@ import orjson
 import pytest
 
 from config.ids import new_id
-from models.database import fetch, is_postgres
+from models.database import fetch
 from models.dead_letters import Letter, bury
 from models.envelope import encode_message
 from models.runtime import DeadLetter, DeadReason, DeadState
+from tests.worker.postroom import table
 from worker import dead_letters
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -30,8 +31,7 @@ def dead(task: str = "refresh_campaign", error: str = "KeyError", **kwargs: Any)
 
 def waiting(task: str) -> list[dict[str, Any]]:
     """The messages of a task that wait to be sent."""
-    table = "outbox" if is_postgres() else "queue_message"
-    bodies = [orjson.loads(bytes(body)) for (body,) in fetch(f"select body from {table} order by id")]
+    bodies = [orjson.loads(bytes(body)) for (body,) in fetch(f"select body from {table()} order by id")]
     return [body for body in bodies if body["actor_name"] == task]
 
 

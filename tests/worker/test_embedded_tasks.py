@@ -18,9 +18,8 @@ from models import outbox
 from models.database import db, execute, fetch
 from models.fields import bind
 from tests.conftest import SettingsEnv
-from worker import actor as actors
+from tests.worker.postroom import bound
 from worker.actor import AppActor
-from worker.broker import make_broker
 from worker.embedded import SqliteBroker
 from worker.process import await_threads
 
@@ -31,13 +30,9 @@ ROW = Task("embedded_probe", "jobs", Area.SHARED, 30, Retry(2, 0.01, 0.02))
 @pytest.fixture
 def broker(sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteBroker]:
     """The embedded broker as a process makes it."""
-    encoder, bound = dramatiq.get_encoder(), list(actors._current)
-    made = make_broker(settings_env(), "worker")
-    assert isinstance(made, SqliteBroker)
-    yield made
-    made.close()
-    dramatiq.set_encoder(encoder)
-    actors._current[:] = bound
+    with bound(settings_env()) as made:
+        assert isinstance(made, SqliteBroker)
+        yield made
 
 
 @pytest.fixture

@@ -24,8 +24,9 @@ from tests.core.domains.plain_model import Died
 from tests.core.domains.yard import ANNA, pipeline, read
 from tests.together import outcomes
 from tests.worker.domains.duty import A, B, C, Duty, incident
-from tests.worker.domains.field import sent, watched
+from tests.worker.domains.field import watched
 from tests.worker.domains.places import Open
+from tests.worker.postroom import sent
 from worker.domains import blocking as worker
 
 DECIDED = "select count(*) from audit_log where action in ('proposal.accept', 'proposal.ignore')"

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import dramatiq
 import pytest
 from dramatiq import Worker
 from structlog.testing import capture_logs
@@ -20,24 +19,19 @@ from tests.conftest import SettingsEnv
 from tests.core.ads import old_days
 from tests.core.ads.old_days import days_ago
 from tests.eventually import eventually
-from worker import actor as actors
+from tests.worker.postroom import bound
 from worker import runs
 from worker.ads import archive
 from worker.ads.archive import archive_old_stats, drop_old_rejections, erase_old_addresses
-from worker.broker import make_broker
 from worker.embedded import SqliteBroker
 from worker.process import await_threads
 
 
 @pytest.fixture
 def broker(sqlite_database: Any, settings_env: SettingsEnv) -> Iterator[SqliteBroker]:
-    encoder, bound = dramatiq.get_encoder(), list(actors._current)
-    made = make_broker(settings_env(), "worker")
-    assert isinstance(made, SqliteBroker)
-    yield made
-    made.close()
-    dramatiq.set_encoder(encoder)
-    actors._current[:] = bound
+    with bound(settings_env()) as made:
+        assert isinstance(made, SqliteBroker)
+        yield made
 
 
 @pytest.fixture

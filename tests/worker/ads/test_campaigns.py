@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
-import dramatiq
 import pytest
 import time_machine
 from structlog.testing import capture_logs
@@ -20,40 +19,24 @@ from integrations.errors import OutsideError
 from models import campaigns as rows
 from models import incidents
 from models.ads import Campaign, ClickError, Offer
-from models.database import execute, fetch, is_postgres
-from models.envelope import decode
+from models.database import execute, is_postgres
 from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.ads.stage import SECOND, Stage, build, offer, outcomes
-from worker import actor as actors
+from tests.worker.postroom import bound, sent, undelivered
 from worker.ads import campaign_news, campaigns
-from worker.broker import load_actors, make_broker
+from worker.broker import load_actors
 
-NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def stage(
-    database: Any, sandbox: Sandbox, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Stage]:
+def stage(database: Any, sandbox: Sandbox, settings_env: SettingsEnv) -> Iterator[Stage]:
     """A stage whose AdLoad is the sandbox; messages stay in the outbox, because no broker takes them."""
-    monkeypatch.setattr(actors, "_current", [])
-    encoder = dramatiq.get_encoder()
     load_actors()
-    more = {"RABBITMQ_URL": NOWHERE} if is_postgres() else {}
     address = {"ADLOAD_DRIVER": "http", "ADLOAD_URL": sandbox.adload_url, "ADLOAD_TIMEOUT_MS": "5000"}
-    broker = make_broker(settings_env(**address, **more), "worker")
-    yield build(offers=2)
-    broker.close()
-    dramatiq.set_encoder(encoder)
-
-
-def sent(task: str) -> list[dict[str, Any]]:
-    """The arguments of the messages of a task that wait."""
-    table = "select body from outbox order by id" if is_postgres() else "select body from queue_message order by id"
-    found = [decode(bytes(body)) for (body,) in fetch(table)]
-    return [message["kwargs"] for message in found if message["actor_name"] == task]
+    with bound(settings_env(**address, **undelivered())):
+        yield build(offers=2)
 
 
 def told() -> list[tuple[str, int, str]]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dramatiq
 import pytest
 from dramatiq.brokers.stub import StubBroker
 
@@ -21,9 +20,8 @@ from models.envelope import decode
 from models.runtime import DeadReason
 from tests.conftest import SettingsEnv
 from tests.core.ads.stage import SECOND, Answering, Stage, build, outcomes
-from worker import actor as actors
+from tests.worker.postroom import bound
 from worker.ads import campaigns, clicks
-from worker.broker import make_broker
 from worker.shared import DeadMessage
 
 NO_FUNDS = Answering(default=(ChargeStatus.REFUSED, OutcomeCode.NO_FUNDS, 0))
@@ -32,12 +30,8 @@ NO_FUNDS = Answering(default=(ChargeStatus.REFUSED, OutcomeCode.NO_FUNDS, 0))
 @pytest.fixture
 def stage(sqlite_database: Any, settings_env: SettingsEnv) -> Iterator[Stage]:
     """A stage, and the embedded queue to send to."""
-    encoder, bound = dramatiq.get_encoder(), list(actors._current)
-    broker = make_broker(settings_env(), "worker")
-    yield build()
-    broker.close()
-    dramatiq.set_encoder(encoder)
-    actors._current[:] = bound
+    with bound(settings_env()):
+        yield build()
 
 
 def sent(task: str) -> list[dict[str, Any]]:

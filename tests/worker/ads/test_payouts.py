@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-import dramatiq
 import pytest
 import time_machine
 
@@ -31,22 +30,18 @@ from tests.core.ads.cashdesk import (
     waiting,
     wish,
 )
-from worker import actor as actors
+from tests.worker.postroom import bound
 from worker.ads import mail, payouts
-from worker.broker import load_actors, make_broker
+from worker.broker import load_actors
 
 
 @pytest.fixture
 def account(database: Any, settings_env: SettingsEnv) -> Iterator[Account]:
     """A publisher with 500, and a broker that publishes nothing, for what is queued stands beside its cause."""
-    encoder, bound = dramatiq.get_encoder(), list(actors._current)
     prepare(settings_env)
-    broker = make_broker(settings_env(), "worker")
-    load_actors()
-    yield publisher()
-    broker.close()
-    dramatiq.set_encoder(encoder)
-    actors._current[:] = bound
+    with bound(settings_env()):
+        load_actors()
+        yield publisher()
 
 
 def mails() -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 from config.clock import now
 from core.domains import platforms
 from integrations.voluum import Voluum
-from models.database import execute, fetch, is_postgres
+from models.database import execute, fetch
 from models.envelope import decode
 from models.fields import instant
 from models.rate_buckets import Limit
@@ -19,6 +19,7 @@ from sandbox.server import Sandbox
 from tests.conftest import SettingsEnv
 from tests.core.domains.yard import ANNA, pipeline
 from tests.worker.domains.field import watched
+from tests.worker.postroom import table
 from worker.actor import ACTORS
 from worker.domains import persons
 from worker.failures import Busy
@@ -72,7 +73,7 @@ class Stage:
         ran: list[str] = []
         while len(ran) < most and (found := self._next(tasks or PLATFORMS)):
             row_id, task, arguments = found
-            execute(f"delete from {_table()} where id = %s", (row_id,))
+            execute(f"delete from {table()} where id = %s", (row_id,))
             ran.append(task)
             self._run(task, arguments)
         return ran
@@ -90,11 +91,11 @@ class Stage:
         return None
 
     def waiting(self) -> list[tuple[int, dict[str, Any], datetime]]:
-        rows = fetch(f"select id, body, available_at from {_table()} order by available_at, id")
+        rows = fetch(f"select id, body, available_at from {table()} order by available_at, id")
         return [(int(row_id), decode(bytes(body)), instant(at)) for row_id, body, at in rows]
 
     def lose_messages(self) -> None:
-        execute(f"delete from {_table()}")
+        execute(f"delete from {table()}")
 
     def pass_time(self, seconds: float) -> list[str]:
         """Let time go by and run what became due."""
@@ -141,7 +142,3 @@ def staged(sandbox: Sandbox, settings_env: SettingsEnv, monkeypatch: Any, folder
         stage.campaign(*ALL)
         yield stage
     platforms._voluum.cache_clear()
-
-
-def _table() -> str:
-    return "outbox" if is_postgres() else "queue_message"

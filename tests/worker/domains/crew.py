@@ -10,7 +10,6 @@ from queue import Queue
 from types import SimpleNamespace
 from typing import Any
 
-import dramatiq
 import orjson
 import pytest
 import time_machine
@@ -20,9 +19,9 @@ from config.clock import now
 from config.settings import get_settings
 from models.database import fetch
 from models.fields import bind
-from worker import actor as actors
+from tests.worker.postroom import bound
 from worker import leases
-from worker.broker import load_actors, make_broker
+from worker.broker import load_actors
 from worker.embedded import SqliteBroker
 
 _WAITING = "select body from queue_message where lease_until is null"
@@ -76,16 +75,10 @@ class Crew:
 @contextmanager
 def employed(clock: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch, *queues: str) -> Iterator[Crew]:
     """A crew at the queues of a database on SQLite."""
-    encoder, bound = dramatiq.get_encoder(), list(actors._current)
     monkeypatch.setattr(leases, "POLL_SECONDS", 0.0)
-    broker = make_broker(get_settings(), "worker")
-    assert isinstance(broker, SqliteBroker)
-    load_actors()
-    for queue in queues:
-        broker.declare_queue(queue)
-    try:
+    with bound(get_settings()) as broker:
+        assert isinstance(broker, SqliteBroker)
+        load_actors()
+        for queue in queues:
+            broker.declare_queue(queue)
         yield Crew(broker, clock, *queues)
-    finally:
-        broker.close()
-        dramatiq.set_encoder(encoder)
-        actors._current[:] = bound

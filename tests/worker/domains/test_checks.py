@@ -22,7 +22,8 @@ from scheduler.clock import trigger_of
 from tests.conftest import SettingsEnv
 from tests.core.domains import patrol, yard
 from tests.together import together
-from tests.worker.domains.mailroom import due, forget, sent, serving, told
+from tests.worker.domains.mailroom import due, forget, serving, told
+from tests.worker.postroom import sent
 from worker.domains.checks import (
     check_active_tracking_domains_via_dns as check_dns,
 )
@@ -35,19 +36,15 @@ BLOCK, DNS = "block_active_tracking_domain", "check_active_tracking_domains_via_
 
 
 @pytest.fixture
-def sandbox(
-    _sandbox: Sandbox, database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Sandbox]:
-    with serving(_sandbox, settings_env, monkeypatch) as running:
+def sandbox(_sandbox: Sandbox, database: Any, settings_env: SettingsEnv) -> Iterator[Sandbox]:
+    with serving(_sandbox, settings_env) as running:
         yield running
 
 
 @pytest.fixture
-def small_sandbox(
-    _sandbox: Sandbox, sqlite_database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Sandbox]:
+def small_sandbox(_sandbox: Sandbox, sqlite_database: Any, settings_env: SettingsEnv) -> Iterator[Sandbox]:
     """The same on one engine, for what takes its time."""
-    with serving(_sandbox, settings_env, monkeypatch) as running:
+    with serving(_sandbox, settings_env) as running:
         yield running
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from models.database import execute
 from sandbox.server import Sandbox
 from tests.core.domains.yard import pipeline, read, roles
-from tests.worker.domains.field import HOUR, MINUTE, incidents, sent
+from tests.worker.domains.field import HOUR, MINUTE, incidents
 from tests.worker.domains.places import Shift
+from tests.worker.postroom import sent
 from worker.domains.spares import check_spare_tracking_domains as sweep
 
 A, B = (f"{name}.sandbox.test" for name in "ab")

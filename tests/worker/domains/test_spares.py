@@ -16,8 +16,9 @@ from tests.core.domains import yard
 from tests.core.domains.plain_model import Died
 from tests.core.domains.yard import pipeline, read, roles
 from tests.together import together
-from tests.worker.domains.field import HOUR, MINUTE, SECOND, incidents, sent
+from tests.worker.domains.field import HOUR, MINUTE, SECOND, incidents
 from tests.worker.domains.places import Shift
+from tests.worker.postroom import sent
 from worker import alerts
 from worker.domains.spares import check_spare_tracking_domains as sweep
 

@@ -15,8 +15,9 @@ from sandbox.server import Sandbox
 from tests.core.domains import yard
 from tests.core.domains.yard import answer, pipeline, read, roles
 from tests.together import together
-from tests.worker.domains.field import HOUR, incidents, sent
+from tests.worker.domains.field import HOUR, incidents
 from tests.worker.domains.places import Shift
+from tests.worker.postroom import sent
 from worker.domains.news import announce_pipeline_switch as announce
 from worker.domains.spares import check_blocked_tracking_domains as recheck
 from worker.domains.spares import unblock_blocked_tracking_domain as unblock

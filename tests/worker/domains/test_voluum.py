@@ -15,8 +15,9 @@ from models.database import db, execute, fetch
 from models.domain_states import Step
 from tests.core.domains.yard import pipeline
 from tests.worker.domains.campaigns import ALL, A, B, Stage, items, seen, step, waits
-from tests.worker.domains.field import incidents, sent
+from tests.worker.domains.field import incidents
 from tests.worker.domains.places import Open
+from tests.worker.postroom import sent
 from worker.actor import ACTORS
 from worker.domains.steps import reopened, sweep_unfinished_switches
 from worker.domains.voluum import update_voluum_campaigns
