@@ -158,8 +158,7 @@ def test_each_refusal_of_an_inspection_is_its_outcome(
 
 
 def test_a_slow_answer_is_given_up_in_time(sandbox: Sandbox, key: RSAPrivateKey) -> None:
-    hasty = made(sandbox, account(key), timeout=(0.5, 0.5), deadline=0.7)
-    hasty.sites()
+    hasty = made(sandbox, account(key), timeout=(30.0, 0.5), deadline=30.0)
     sandbox.fault("gsc", {"type": "latency_ms", "ms": 30_000}, match={"path": "/v1/*"})
     with pytest.raises(Unavailable) as caught:
         hasty.inspect(SITE, URL)
