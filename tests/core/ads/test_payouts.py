@@ -209,6 +209,16 @@ def test_a_link_is_valid_for_72_hours(account: Account, hours: float, outcome: C
         assert payouts.confirm(created.token, None) is outcome
 
 
+def test_how_long_a_publisher_may_take_to_confirm_can_be_set(database: Any, settings_env: SettingsEnv) -> None:
+    prepare(settings_env, MONEYOUT_CONFIRM_HOURS="5")
+    with time_machine.travel(now(), tick=False) as clock:
+        created = request(publisher())
+        clock.shift(timedelta(hours=4, minutes=59))
+        assert (created.expires_at - now(), payouts.expire()) == (timedelta(minutes=1), [])
+        clock.shift(timedelta(minutes=1))
+        assert [payout.public_id for payout in payouts.expire()] == [created.public_id]
+
+
 def test_check_10_an_unconfirmed_payout_is_declined_at_72_hours(database: Any, settings_env: SettingsEnv) -> None:
     prepare(settings_env)
     accounts = {state: publisher() for state in ("confirmed", "agreed", "paid")}
