@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date
 from decimal import Decimal
 from itertools import islice
@@ -13,65 +13,31 @@ from uuid import UUID
 from config import clock
 from config.settings import Settings
 from integrations.adload import answers, money
-from integrations.adload.pause import Pause
 from integrations.adload.port import CampaignFacts, CampaignTotal, Charge, ChargeReply, Ears, OfferFacts, OutcomeCode
+from integrations.adload.remote import BAD_ITEM, Remote
 from integrations.adload.replies import code_of, distinct, failed, refused, unanswered
-from integrations.errors import Malformed, OutsideError, Rejected, Unauthorized
-from integrations.http import Client, Effect, Reply
+from integrations.errors import Malformed, OutsideError, Rejected
+from integrations.http import Effect, Reply
 
 MOST_ITEMS = 500
-CONNECT_SECONDS = 0.3
-BAD_ITEM = frozenset({400, 413, 422})
 
 
 @dataclass(slots=True)
-class HttpAdLoad:
-    """`seconds` bounds one call, `batch_seconds` a batch and, when AdLoad refuses it whole, its items one by one.
+class HttpAdLoad(Remote):
+    """When AdLoad refuses a batch whole, `batch_seconds` bounds its items one by one.
 
-    Without `idempotent` nothing that was sent and not answered is ever repeated. `currency` is the one we settle in.
+    Without `idempotent` nothing that was sent and not answered is ever repeated.
     """
 
-    url: str
-    currency: str
-    token: str = field(default="", repr=False)
-    seconds: float = 2.0
-    batch_seconds: float = 10.0
     idempotent: bool = True
-    on_pause: Callable[[Unauthorized], object] | None = None
-    on_resume: Callable[[], object] | None = None
-    ca_bundle: str | None = None
-    clock: Callable[[], float] = clock.monotonic
-    transactional: bool = field(init=False, default=False)
-    client: Client = field(init=False, repr=False)
-    _pause: Pause = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._pause = Pause(on_pause=self.on_pause, on_resume=self.on_resume, clock=self.clock)
-        self.client = Client(
-            "adload",
-            self.url,
-            timeout=(CONNECT_SECONDS, max(self.seconds, self.batch_seconds)),
-            deadline=self.seconds,
-            headers={"Authorization": f"Bearer {self.token}"} if self.token else {},
-            secrets=(self.token,) if self.token else (),
-            ca_bundle=self.ca_bundle,
-            clock=self.clock,
-        )
+        self._reach(max(self.seconds, self.batch_seconds), {})
 
     @classmethod
     def from_settings(cls, settings: Settings, ears: Ears) -> HttpAdLoad:
         """The driver as the environment describes it."""
-        return cls(
-            url=settings.adload_url or "",
-            currency=settings.settlement_currency,
-            token=settings.adload_token.get_secret_value() if settings.adload_token else "",
-            seconds=settings.adload_timeout_ms / 1000,
-            batch_seconds=settings.adload_batch_timeout_ms / 1000,
-            idempotent=settings.adload_idempotent,
-            on_pause=ears.on_pause,
-            on_resume=ears.on_resume,
-            ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
-        )
+        return cls._described(settings, ears, idempotent=settings.adload_idempotent)
 
     def add_clicks(self, charges: Sequence[Charge]) -> list[ChargeReply]:
         """One reply per distinct click id, in order; see the port."""
@@ -127,10 +93,6 @@ class HttpAdLoad:
     def daily_totals(self, day: date) -> list[CampaignTotal]:
         """Clicks and cost per campaign of a UTC day."""
         return answers.checked(answers.totals, self._ask("GET", "/totals", params={"day": day.isoformat()}).json)
-
-    def breaker_open(self) -> bool:
-        """True while calls would not be made."""
-        return self._pause.active() or self.client.breaker.is_open()
 
     def probe(self) -> str:
         """Today's totals, in words; a success ends a pause."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any, NoReturn
 from uuid import UUID
 
-from config import clock
 from config.settings import Settings
 from integrations.adload import answers, money, xmlrpc_codec
-from integrations.adload.http import BAD_ITEM, CONNECT_SECONDS, instant
-from integrations.adload.pause import Pause
+from integrations.adload.http import instant
 from integrations.adload.port import CampaignFacts, CampaignTotal, Charge, ChargeReply, Ears, OfferFacts, OutcomeCode
+from integrations.adload.remote import BAD_ITEM, Remote
 from integrations.adload.replies import charged, distinct, failed, refused, unanswered
 from integrations.errors import (
     Malformed,
@@ -22,67 +21,33 @@ from integrations.errors import (
     OutsideError,
     RateLimited,
     Rejected,
-    Unauthorized,
     Unavailable,
 )
-from integrations.http import Client, Effect
+from integrations.http import Effect
 
 NOWHERE = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(slots=True)
-class XmlRpcAdLoad:
-    """`seconds` bounds one call, `batch_seconds` all calls of a batch, which are made one after another.
+class XmlRpcAdLoad(Remote):
+    """The calls of a batch are made one after another.
 
     The shared client carries the calls instead of `xmlrpc.client`, which has no timeout and sends again by itself.
     Raises ValueError when `charges_in` is not the settlement currency: this protocol knows no rates.
     """
 
-    url: str
-    currency: str
     charges_in: str = "USD"
-    token: str = field(default="", repr=False)
-    seconds: float = 2.0
-    batch_seconds: float = 10.0
-    on_pause: Callable[[Unauthorized], object] | None = None
-    on_resume: Callable[[], object] | None = None
-    ca_bundle: str | None = None
-    clock: Callable[[], float] = clock.monotonic
-    transactional: bool = field(init=False, default=False)
     idempotent: bool = field(init=False, default=False)
-    client: Client = field(init=False, repr=False)
-    _pause: Pause = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.charges_in != self.currency:
             raise ValueError("ADLOAD_XMLRPC_CURRENCY must equal SETTLEMENT_CURRENCY; XML-RPC knows no rates")
-        self._pause = Pause(on_pause=self.on_pause, on_resume=self.on_resume, clock=self.clock)
-        self.client = Client(
-            "adload",
-            self.url,
-            timeout=(CONNECT_SECONDS, self.seconds),
-            deadline=self.seconds,
-            headers={"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml"}
-            | ({"Authorization": f"Bearer {self.token}"} if self.token else {}),
-            secrets=(self.token,) if self.token else (),
-            ca_bundle=self.ca_bundle,
-            clock=self.clock,
-        )
+        self._reach(self.seconds, {"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml"})
 
     @classmethod
     def from_settings(cls, settings: Settings, ears: Ears) -> XmlRpcAdLoad:
         """The driver as the environment describes it."""
-        return cls(
-            url=settings.adload_url or "",
-            currency=settings.settlement_currency,
-            charges_in=settings.adload_xmlrpc_currency,
-            token=settings.adload_token.get_secret_value() if settings.adload_token else "",
-            seconds=settings.adload_timeout_ms / 1000,
-            batch_seconds=settings.adload_batch_timeout_ms / 1000,
-            on_pause=ears.on_pause,
-            on_resume=ears.on_resume,
-            ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
-        )
+        return cls._described(settings, ears, charges_in=settings.adload_xmlrpc_currency)
 
     def add_clicks(self, charges: Sequence[Charge]) -> list[ChargeReply]:
         """One reply per distinct click id, in order; what no longer fits into the batch's time is not sent."""
@@ -126,10 +91,6 @@ class XmlRpcAdLoad:
     def daily_totals(self, day: date) -> list[CampaignTotal]:
         """Raises Rejected: XML-RPC knows no totals."""
         _unsupported("daily_totals")
-
-    def breaker_open(self) -> bool:
-        """True while calls would not be made."""
-        return self._pause.active() or self.client.breaker.is_open()
 
     def probe(self) -> str:
         """Asks for a campaign that cannot exist; any readable answer will do. A success ends a pause."""
