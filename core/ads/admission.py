@@ -61,7 +61,7 @@ def admit(clicks: Sequence[ClickMessage], adload: AdLoad, *, mode: Mode = "queue
 def admit_bodies(bodies: object, adload: AdLoad, *, mode: Mode = "queue") -> Tally:
     """Admit the clicks of a message, given as JSON values or as encoded bytes; broken ones are stored as faults."""
     at = now()
-    clicks, broken = faults.read(bodies, at)
+    clicks, broken = faults.read(bodies)
     tally = faults.store(broken, at)
     return tally.merge(admit(clicks, adload, mode=mode)) if clicks else tally
 

@@ -35,7 +35,7 @@ class Broken:
     stage: Stage = Stage.DECODE
 
 
-def read(bodies: object, at: datetime) -> tuple[list[ClickMessage], list[Broken]]:
+def read(bodies: object) -> tuple[list[ClickMessage], list[Broken]]:
     """The clicks of a message, and what in it is none."""
     if not isinstance(bodies, Sequence) or isinstance(bodies, (str, bytes)):
         return [], [Broken(bodies, "clicks: not a list")]
