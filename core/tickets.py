@@ -18,9 +18,9 @@ def ask(ids: Iterable[int]) -> list[tuple[int, int]]:
     return announcements.ask(ids, now(), OVERDUE)
 
 
-def counts(alert_id: int, ticket: int) -> bool:
-    """Whether the message with this ticket is the one that waits; a copy of an older one is not."""
-    return announcements.holds(alert_id, ticket)
+def hear(alert_id: int, ticket: int) -> bool:
+    """The message with this ticket has come; False if another one stands in its place, so that it is only a copy."""
+    return announcements.hear(alert_id, ticket)
 
 
 def again(alert_id: int, ticket: int, seconds: float) -> bool:
@@ -35,10 +35,7 @@ def pause(alert_id: int) -> float:
     return min(max(age, SHORTEST_PAUSE), LONGEST_PAUSE)
 
 
-def passed_on(alert_id: int) -> int | None:
-    """The storm that speaks for an incident, to be told in its place; None if it speaks for itself."""
+def speaker(alert_id: int) -> int:
+    """The storm that speaks for an incident, or itself."""
     incident = incidents.find(alert_id)
-    if incident is None or incident.group_id is None:
-        return None
-    announcements.heard(alert_id)
-    return incident.group_id
+    return incident.group_id if incident and incident.group_id is not None else alert_id

@@ -21,7 +21,7 @@ _CLAIM = """
 update alert set claimed_until = %s, heard = asked, asked_until = null
 where id = %s and (claimed_until is null or claimed_until <= %s)
 """
-_HEARD = "update alert set heard = asked, asked_until = null where id = %s"
+_HEARD = "update alert set heard = asked, asked_until = null where id = %s and asked = %s"
 _RELEASE = "update alert set claimed_until = null where id = %s"
 _TOLD = """
 update alert set chat_id = %s, message_id = %s, message_text = %s, announced_at = coalesce(announced_at, %s),
@@ -67,19 +67,14 @@ def ask(ids: Iterable[int], at: datetime, patience: timedelta) -> list[tuple[int
     return [(int(alert_id), int(ticket)) for alert_id, ticket, _ in rows]
 
 
-def holds(alert_id: int, ticket: int) -> bool:
-    """Whether this ticket is the newest of its incident."""
-    return bool(fetch("select 1 from alert where id = %s and asked = %s", (alert_id, ticket)))
+def hear(alert_id: int, ticket: int) -> bool:
+    """The message with this ticket has come; False if it is a copy, because there is a newer one."""
+    return execute(_HEARD, (alert_id, ticket)) == 1
 
 
 def wait(alert_id: int, ticket: int, until: datetime) -> bool:
     """Note that the message with this ticket comes again by then; False if another one waits in its place."""
     return execute(_WAIT, (bind(until), alert_id, ticket)) == 1
-
-
-def heard(alert_id: int) -> None:
-    """The message about an incident has come."""
-    execute(_HEARD, (alert_id,))
 
 
 def claim(alert_id: int, at: datetime, until: datetime) -> bool:

@@ -80,9 +80,9 @@ def announce_alert(alert_id: int, ticket: int | None = None) -> None:
     """Bring the operators' message about one incident up to date; without a bot it is only logged."""
     if ticket is None:
         _tell(alert_id)
-    elif not tickets.counts(alert_id, ticket):
+    elif not tickets.hear(alert_id, ticket):
         log.info("alert_announced", alert_id=alert_id, result="another message waits in its place")
-    elif (storm := tickets.passed_on(alert_id)) is not None:
+    elif (storm := tickets.speaker(alert_id)) != alert_id:
         announce([storm])
     else:
         _tell_with_ticket(alert_id, ticket)

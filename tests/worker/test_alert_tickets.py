@@ -130,3 +130,21 @@ def test_the_message_of_an_incident_in_a_storm_orders_the_one_of_the_storm(room:
     announce_alert(member, waiting[member])
     assert len(room.calls()) == 1
     assert [number for number, _ in tickets(stub_broker)] == [storm]
+
+
+def test_what_was_raised_while_there_was_no_bot_is_told_soon_after_there_is_one(
+    room: Room, settings_env: SettingsEnv, stub_broker: StubBroker
+) -> None:
+    token = settings_env(TELEGRAM_BOT_TOKEN="").telegram_bot_token
+    assert token is None
+    for _ in range(12):
+        raised("a.example")
+        for alert_id, ticket in tickets(stub_broker):
+            announce_alert(alert_id, ticket)
+        room.pass_time(minutes=5)
+    settings_env(TELEGRAM_BOT_TOKEN="123:canary-token")
+    room.pass_time(seconds=31)
+    remind_of_alerts()
+    for alert_id, ticket in tickets(stub_broker):
+        announce_alert(alert_id, ticket)
+    assert len(room.messages()) == 1
