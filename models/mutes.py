@@ -13,6 +13,7 @@ on conflict (kind) do update set muted_by = excluded.muted_by, until = excluded.
 """
 _LISTED = "select kind, muted_by, until from alert_mute where until > %s order by until, kind"
 _MUTED = "select 1 from alert_mute where kind = %s and until > %s"
+_SEEN = "select 1 from alert where kind = %s limit 1"
 
 
 def mute(kind: str, by: str, until: datetime) -> None:
@@ -23,6 +24,11 @@ def mute(kind: str, by: str, until: datetime) -> None:
 def muted(kind: str, at: datetime) -> bool:
     """Whether a kind is silent at an instant."""
     return bool(fetch(_MUTED, (kind, bind(at))))
+
+
+def seen(kind: str) -> bool:
+    """Whether an incident of this kind was ever told of; one that was not may be a slip of the pen."""
+    return bool(fetch(_SEEN, (kind,)))
 
 
 def listed(at: datetime) -> list[tuple[str, str, datetime]]:

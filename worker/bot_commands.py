@@ -134,7 +134,8 @@ def _mute(command: Command, by: By) -> Deed:
     until = now() + lasts
     record(by, "alert.mute", f"kind:{kind}", until=until.isoformat())
     mutes.mute(kind, by.name, until)
-    return Deed(f"new warnings of {kind} are silent for {lasts}, critical ones are not")
+    doubt = "" if mutes.seen(kind) else f"; there was none of {kind} so far, is it written so?"
+    return Deed(f"new warnings of {kind} are silent for {lasts}, critical ones are not{doubt}")
 
 
 _ACTS: dict[str, Callable[[Command, By], Deed]] = {"ack": _ack, "hold": _hold, "mute": _mute}

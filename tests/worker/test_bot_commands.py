@@ -87,6 +87,12 @@ def test_a_code_links_once_and_ends_after_an_hour(desk: Desk) -> None:
     assert code.replace("-", "") not in str(fetch("select * from telegram_code"))
 
 
+def test_a_kind_that_nobody_was_told_of_may_be_a_slip(desk: Desk) -> None:
+    assert desk.say("/mute drfit 2h").endswith("there was none of drfit so far, is it written so?")
+    alerts.tell("drift", "voluum:1", Severity.WARNING, object="P")
+    assert desk.say("/mute drift 2h").endswith("critical ones are not")
+
+
 def test_a_muted_kind_is_silent_for_a_while_but_never_when_critical(desk: Desk) -> None:
     assert desk.say("/mute Spare lost 2h").startswith("new warnings of spare_lost are silent for 2:00:00")
     alerts.tell("spare_lost", "a", Severity.WARNING, object="a")
