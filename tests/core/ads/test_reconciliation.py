@@ -30,12 +30,6 @@ from tests.together import together
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
 def stage(database: Any) -> Iterator[Stage]:
     """A stage at noon, so that all its clicks are of one day."""
@@ -146,7 +140,6 @@ def test_two_at_once_leave_what_one_leaves(stage: Stage) -> None:
 
 
 def test_the_sums_of_the_http_driver_agree_over_the_line(stage: Stage, sandbox: Sandbox) -> None:
-    sandbox.reset()
     adload = HttpAdLoad(sandbox.adload_url, "USD")
     admit([stage.click(number, at=number * SECOND) for number in range(3)], adload)
     assert tomorrow(adload).lines == [Line(stage.campaign.id, 3, 3, 135_000, 135_000, False)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,10 +18,10 @@ A, B, C = (f"{name}.sandbox.test" for name in "abc")
 
 
 @pytest.fixture
-def sandbox(sqlite_database: Any, settings_env: SettingsEnv) -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        settings_env(SANDBOX_URL=running.url, SAFE_BROWSING_PROVIDER="sandbox")
-        yield running
+def sandbox(_sandbox: Sandbox, sqlite_database: Any, settings_env: SettingsEnv) -> Sandbox:
+    _sandbox.reset()
+    settings_env(SANDBOX_URL=_sandbox.url, SAFE_BROWSING_PROVIDER="sandbox")
+    return _sandbox
 
 
 def verdicts(name: str) -> dict[str, str]:

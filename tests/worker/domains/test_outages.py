@@ -25,12 +25,6 @@ PARTS = 100 if WHOLE else 1
 MOST_PIPELINES = 20
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
 @pytest.fixture
 def begin(
     sandbox: Sandbox, sqlite_database: Any, sqlite_template: Path, stub_broker: StubBroker, settings_env: SettingsEnv

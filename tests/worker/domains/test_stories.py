@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,6 @@ SETTINGS = (
     {"SWITCH_COOL_DOWN": "300"},
 )
 SEEDS = {"sqlite": search.seeds(1000, 2), "postgres": search.seeds(100, 1)}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 def _stories() -> list[Any]:
