@@ -41,11 +41,12 @@ def stage(database: Any) -> Stage:
     return build()
 
 
-@pytest.fixture
-def unhurried(settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that stands still for seconds is no sick AdLoad."""
-    monkeypatch.setattr("integrations.adload.http.CONNECT_SECONDS", 30.0)
-    settings_env(ADLOAD_TIMEOUT_MS="30000", ADLOAD_BATCH_TIMEOUT_MS="30000")
+def patiently(settings_env: SettingsEnv, url: str) -> None:
+    """Let the actors charge there, and take a machine that stands still for seconds for no sick AdLoad."""
+    settings_env(ADLOAD_DRIVER="http", ADLOAD_URL=url, ADLOAD_TIMEOUT_MS="30000", ADLOAD_BATCH_TIMEOUT_MS="30000")
+    charger = driver()
+    assert isinstance(charger, HttpAdLoad)
+    charger.client.timeout = (30.0, 30.0)
 
 
 def five(stage: Stage) -> list[messages.ClickMessage]:
@@ -115,9 +116,9 @@ def _finish_later(adload: AdLoad) -> None:
 
 
 def test_the_actors_run_a_click_from_message_to_money(
-    stage: Stage, sandbox: Sandbox, settings_env: SettingsEnv, unhurried: None
+    stage: Stage, sandbox: Sandbox, settings_env: SettingsEnv
 ) -> None:
-    settings_env(ADLOAD_DRIVER="http", ADLOAD_URL=sandbox.adload_url)
+    patiently(settings_env, sandbox.adload_url)
     clicks = five(stage)
     process_click(click=messages.payload(clicks[0]))
     process_clicks(clicks=[messages.payload(click) for click in clicks[1:]])
@@ -127,14 +128,13 @@ def test_the_actors_run_a_click_from_message_to_money(
 
 
 def test_the_sweeping_actor_charges_what_an_unreachable_adload_left(
-    stage: Stage, sandbox: Sandbox, settings_env: SettingsEnv, unhurried: None
+    stage: Stage, sandbox: Sandbox, settings_env: SettingsEnv
 ) -> None:
     settings_env(ADLOAD_DRIVER="http", ADLOAD_URL="http://127.0.0.1:9")
     click = stage.click()
     process_click(click=messages.payload(click))
     assert outcomes([click]) == ["pending"]
-    settings_env(ADLOAD_URL=sandbox.adload_url)
-    assert isinstance(driver(), HttpAdLoad)
+    patiently(settings_env, sandbox.adload_url)
     with time_machine.travel(now() + LATER, tick=True):
         finish_pending_clicks()
     assert outcomes([click]) == ["done"]

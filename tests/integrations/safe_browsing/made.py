@@ -33,19 +33,17 @@ class Memory:
 
 def v5(sandbox: Sandbox | str, *, hasty: bool = False, **options: Any) -> SafeBrowsing:
     url = sandbox if isinstance(sandbox, str) else f"{sandbox.url}/gsb/v5"
-    made = SafeBrowsing(KEY, url, **options)
-    return _hasty(made) if hasty else made
+    return _paced(SafeBrowsing(KEY, url, **options), hasty)
 
 
 def web_risk(sandbox: Sandbox | str, *, hasty: bool = False, **options: Any) -> WebRisk:
     url = sandbox if isinstance(sandbox, str) else f"{sandbox.url}/webrisk/v1"
-    made = WebRisk(KEY, url, **options)
-    return _hasty(made) if hasty else made
+    return _paced(WebRisk(KEY, url, **options), hasty)
 
 
-def _hasty(made: _Provider) -> _Provider:
-    """Silence is noticed after half a second."""
-    made.client.timeout, made.client.deadline = (0.5, 0.5), 0.7
+def _paced(made: _Provider, hasty: bool) -> _Provider:
+    """Silence is noticed after half a second, or late enough for any machine."""
+    made.client.timeout, made.client.deadline = ((0.5, 0.5), 0.7) if hasty else ((30.0, 30.0), 30.0)
     return made
 
 
