@@ -32,7 +32,6 @@ from pathlib import Path
 from tests.web.granian_app import serve
 serve(int(sys.argv[1]), Path(sys.argv[2]))
 """
-Served = tuple[int, Path]
 
 
 @pytest.fixture
