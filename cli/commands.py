@@ -52,10 +52,9 @@ class Commands(UserDict[str, Any]):
     """The commands by name; each is the name of its module until it is first asked for."""
 
     def __getitem__(self, name: str) -> Any:
-        found = self.data[name]
-        if isinstance(found, str):
-            found = self.data[name] = _command(name, found)
-        return found
+        if isinstance(self.data[name], str):
+            self.data |= _commands(name, self.data[name])
+        return self.data[name]
 
 
 class Root(TyperGroup):
@@ -66,10 +65,10 @@ class Root(TyperGroup):
         self.commands = Commands(MODULES)
 
 
-def _command(name: str, module_name: str) -> Any:
+def _commands(name: str, module_name: str) -> dict[str, Any]:
     module, part = import_module(f"cli.{module_name}"), typer.Typer(rich_markup_mode=None)
     if hasattr(module, "register"):
         module.register(part)
     else:
         part.add_typer(module.app, name=name)
-    return get_group(part).commands[name]
+    return dict(get_group(part).commands)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from importlib import import_module
@@ -60,6 +61,18 @@ def test_a_command_that_only_reads_imports_no_heavy_library(sqlite_database: Any
 
 def test_a_database_without_tables_is_told_as_lightly(settings_env: SettingsEnv) -> None:
     assert loaded("pipelines", "list") == (3, [])
+
+
+@pytest.mark.parametrize(("command", "patient"), [("tasks", True), ("web --help", False), ("nonsense", True)])
+def test_garbage_is_looked_for_seldom_but_in_commands_that_stay(command: str, patient: bool) -> None:
+    program = (
+        "import atexit, gc; atexit.register(lambda: print(gc.get_threshold()[0]))\nfrom cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command.split()], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == (2 if command == "nonsense" else 0)
+    assert (int(done.stdout.splitlines()[-1]) > gc.get_threshold()[0]) is patient
 
 
 @pytest.mark.parametrize("module_name", sorted(set(MODULES.values())))
