@@ -48,6 +48,7 @@ class Step(StrEnum):
 
 # every switch is announced, alone or in a storm
 _MUST_BE_TOLD = frozenset({"switched", STORM})
+_LOGGED = ("object", "happened", "done", "left")
 # tokens of the minute that a step leaves to graver ones
 _LEAVES = {Step.SEND: 1, Step.REPEAT: 0, Step.EDIT: 2, Step.CLOSE: 2}
 
@@ -58,8 +59,11 @@ def announce(alert_id: int) -> Told:
     At most one call to Telegram is made. Killed after it, the next attempt makes one more message, with the same id.
     """
     bot, incident = chat_bot(get_settings()), incidents.find(alert_id)
-    if bot is None or incident is None:
-        return Told.GONE if incident is None else Told.NO_BOT
+    if incident is None:
+        return Told.GONE
+    if bot is None:
+        _log(incident)
+        return Told.NO_BOT
     if incident.group_id is not None:
         return announce(incident.group_id)
     at = now()
@@ -69,6 +73,15 @@ def announce(alert_id: int) -> Told:
         return _advance(bot, alert_id)
     finally:
         announcements.release(alert_id)
+
+
+def _log(incident: Incident) -> None:
+    """Without a chat the log is where operators learn of an incident."""
+    told = {name: incident.payload[name] for name in _LOGGED if incident.payload.get(name)}
+    state = "over" if incident.resolved_at else "open"
+    log.warning(
+        "incident_changed", incident=incident.id, kind=incident.kind, severity=incident.severity, state=state, **told
+    )
 
 
 def due(most: int = 500) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from core import alerts, announcing, buttons
 from core.alerts import Severity
@@ -48,6 +49,19 @@ def test_a_topic_that_is_gone_is_an_incident_of_its_own(room: Room, settings_env
 def test_without_a_bot_nobody_is_called(database: Any, settings_env: SettingsEnv) -> None:
     assert announcing.announce(unsafe()) is Told.NO_BOT
     assert announcing.due() == []
+
+
+def test_without_a_bot_the_log_says_what_happened(database: Any, settings_env: SettingsEnv) -> None:
+    alert_id = unsafe(happened="listed as SOCIAL_ENGINEERING")
+    with capture_logs() as lines:
+        announcing.announce(alert_id)
+        alerts.resolve("unsafe", "c4.example")
+        announcing.announce(alert_id)
+    assert [(line["event"], line["kind"], line["state"]) for line in lines] == [
+        ("incident_changed", "unsafe", "open"),
+        ("incident_changed", "unsafe", "over"),
+    ]
+    assert (lines[0]["object"], lines[0]["happened"]) == ("c4.example", "listed as SOCIAL_ENGINEERING")
 
 
 def test_an_outage_ends_with_every_incident_told(room: Room) -> None:
