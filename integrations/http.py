@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ import requests
 import structlog
 from requests import PreparedRequest
 
+from config import checks
 from config.clock import monotonic
 from config.ids import new_id
 from integrations import body as bodies
@@ -231,14 +231,5 @@ def _check_address(url: str, service: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{service}: the base URL must be https://host or http://host")
-    if parts.scheme == "http" and not _is_near(parts.hostname):
+    if parts.scheme == "http" and not checks.is_near(url):
         raise ValueError(f"{service}: plain http is allowed only to this machine or *.sandbox.test; use https")
-
-
-def _is_near(host: str) -> bool:
-    if host == "localhost" or host.endswith((".localhost", ".sandbox.test")):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
