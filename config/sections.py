@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from config import checks
@@ -15,7 +15,13 @@ Network = IPv4Network | IPv6Network
 Networks = Annotated[tuple[Network, ...], NoDecode]
 
 
-class StateSettings(BaseModel):
+class Section(BaseModel):
+    """One part of the settings; only the whole is ever made, so that no part needs a validator of its own."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class StateSettings(Section):
     """Where the state lives; without both URLs the product runs embedded."""
 
     database_url: SecretStr | None = Field(None, description="PostgreSQL address; unset = SQLite")
@@ -31,7 +37,7 @@ class StateSettings(BaseModel):
     )
 
 
-class ProcessSettings(BaseModel):
+class ProcessSettings(Section):
     """How processes run."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -60,7 +66,7 @@ class ProcessSettings(BaseModel):
     local_timezone: str = Field("UTC", description="the zone of reports and of days in statistics")
 
 
-class RedirectSettings(BaseModel):
+class RedirectSettings(Section):
     """Links and the redirect."""
 
     link_keys: SecretStr = Field(
@@ -82,7 +88,7 @@ class RedirectSettings(BaseModel):
     spool_max_mib: int = Field(1024, ge=1, description="size of the spool beyond which it counts as full")
 
 
-class AdmissionSettings(BaseModel):
+class AdmissionSettings(Section):
     """Who a clicker is, and what is refused."""
 
     actor_key: Literal["net", "net+visitor"] = Field(
@@ -132,7 +138,7 @@ class AdmissionSettings(BaseModel):
     record_over_limit_as_nonunique: bool = Field(False, description="also store an over-limit click as a free one")
 
 
-class AdLoadSettings(BaseModel):
+class AdLoadSettings(Section):
     """The advertiser side."""
 
     settlement_currency: str = Field(description="the currency of every amount")
@@ -164,7 +170,7 @@ class AdLoadSettings(BaseModel):
     )
 
 
-class BooksSettings(BaseModel):
+class BooksSettings(Section):
     """Statistics, payouts, and how long what is kept."""
 
     close_after_days: int = Field(
@@ -193,7 +199,7 @@ class BooksSettings(BaseModel):
     )
 
 
-class MailSettings(BaseModel):
+class MailSettings(Section):
     """Our own mail, to publishers and operators."""
 
     smtp_url: SecretStr | None = Field(
@@ -208,7 +214,7 @@ class MailSettings(BaseModel):
     )
 
 
-class DomainsSettings(BaseModel):
+class DomainsSettings(Section):
     """Tracking domains: how they are checked, when pipelines switch, and what slows a switch down."""
 
     check_active_links_interval: int = Field(300, ge=1, description="seconds between checks of active domains")
@@ -248,7 +254,7 @@ class DomainsSettings(BaseModel):
     affise_max_items: int = Field(200, ge=1, description="changes at Affise that need no person to agree")
 
 
-class OutsideSettings(BaseModel):
+class OutsideSettings(Section):
     """Voluum, Affise, Telegram and the registries."""
 
     sandbox_url: str | None = Field(None, description="a sandbox that plays every outside service; for demo and tests")
