@@ -44,7 +44,9 @@ class BatchConsumer(BoundConsumer):
 
     def __next__(self) -> Any:
         if len(self._out) >= BUSY and self.queue_name not in self.broker.paused_queues:
-            return self._idle()
+            self._idle()
+            if self.queue_name not in self.broker.paused_queues:
+                return None
         first, self._carried = self._carried or super().__next__(), None
         if first is None or self.queue_name in self.broker.paused_queues:
             self._carried = first

@@ -43,8 +43,13 @@ class BoundConsumer(_RabbitmqConsumer):
         self.ticked_at = monotonic()
         if self.queue_name in self.broker.paused_queues:
             return self._step_back()
+        if not self.accepting:
+            self._step_forward()
         message = super().__next__()  # type: ignore[no-untyped-call]
-        return None if message is None else self._own(message)
+        if message is not None:
+            return self._own(message)
+        # the thread takes nothing from a paused consumer for its end, which would return what is begun to the broker
+        return self._step_back() if self.queue_name in self.broker.paused_queues else None
 
     def _own(self, message: Any) -> Any:
         # the library looks its consumer up by the name inside the message; a wrong one would end the thread
@@ -63,6 +68,11 @@ class BoundConsumer(_RabbitmqConsumer):
         self._wait_for_begun()
         # what was settled last is still to be told to the broker, and heartbeats go on
         self._guarded(partial(self.connection.process_data_events, time_limit=_PAUSED_SLEEP))
+
+    def _step_forward(self) -> None:
+        """Take messages again on the same connection: on another one, what still runs would be delivered twice."""
+        self.iterator = self.channel.consume(self.queue_name, inactivity_timeout=self._timeout)
+        self.accepting = True
 
     def _wait_for_begun(self) -> None:
         while self.begun and self.queue_name in self.broker.paused_queues:

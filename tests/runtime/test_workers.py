@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from time import sleep
 from typing import Any
 
@@ -107,6 +108,33 @@ def test_a_paused_queue_hands_out_nothing_and_goes_on_where_it_was(stage: Stage)
 
     eventually(lambda: len(seen) >= 400)
     assert sorted(seen) == list(range(400)), "nothing ran twice"
+
+
+def test_a_queue_that_is_resumed_while_a_task_of_it_runs_does_not_run_it_twice(stage: Stage) -> None:
+    runs, free = Counter[int](), threading.Event()
+
+    def note(number: int) -> None:
+        runs[number] += 1
+        if number == 0:
+            free.wait(60)
+
+    task = stage.task(note, seconds=120)
+    worker: Any = stage.work(threads=2)
+    supervisor = Supervisor(worker, unit="test", max_rss_mib=4096, end=lambda: None)
+    task.send(number=0)
+    eventually(lambda: runs[0] == 1)
+    pause(paused=True)
+    supervisor.follow_pauses()
+    eventually(lambda: not worker.consumers[QUEUE].consumer.accepting)
+    pause(paused=False)
+    supervisor.follow_pauses()
+    eventually(lambda: worker.consumers[QUEUE].consumer.accepting)
+    task.send(number=1)
+    eventually(lambda: runs[1] == 1)
+    free.set()
+    eventually(lambda: stage.counts() == (0, 0, 0))
+    stage.rest()
+    assert (runs, stage.counts()) == ({0: 1, 1: 1}, (0, 0, 0))
 
 
 def pause(*, paused: bool) -> None:
