@@ -109,12 +109,20 @@ def test_a_bug_on_the_io_thread_fails_what_waits_and_the_next_publish_works(
     publisher.publish("jobs", b"x", 60).result(60)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     with monkeypatch.context() as broken:
+        _until_idle(publisher)
         broken.setattr(Wire, "send", None)
         with pytest.raises(PublishFailed):
             publisher.publish("jobs", b"x", 60).result(60)
         eventually(lambda: "publisher" not in {thread.name for thread in threading.enumerate()})
 
     publisher.publish("jobs", b"x", 60).result(60)
+
+
+def _until_idle(publisher: ConfirmPublisher) -> None:
+    """Until the io thread has done all that it was called for: a bug in the middle of reading is a lost connection."""
+    idle = threading.Event()
+    publisher._loop.add_callback_threadsafe(idle.set)
+    assert idle.wait(60)
 
 
 def test_a_callback_may_publish_the_next_message(publisher: ConfirmPublisher) -> None:
