@@ -9,6 +9,7 @@ from cli.doctor_bot import bot, bot_live
 from cli.doctor_domains import domains, domains_live
 from cli.doctor_finding import Finding, bad, ok, warn
 from cli.errors import CommandError, translate
+from config import logs
 from config.clock import now
 from config.settings import Settings, get_settings
 
@@ -20,6 +21,7 @@ _SILENT = timedelta(seconds=60)
 def examine(*, live: bool = False) -> list[Finding]:
     """Every finding about this installation; a check that fails is a finding, never the end."""
     settings = get_settings()
+    logs.configure(settings)
     found = list(_database(settings))
     if any(item.state == "x" for item in found):
         return found
@@ -192,9 +194,13 @@ def _mail_server(settings: Settings) -> Iterator[Finding]:
 
 def _adload(settings: Settings) -> Iterator[Finding]:
     from integrations.adload import make
+    from integrations.errors import OutsideError
 
-    driver = make(settings)
-    yield ok("adload", driver.probe() if driver else "local: charges are rows of this database")
+    try:
+        driver = make(settings)
+        yield ok("adload", driver.probe() if driver else "local: charges are rows of this database")
+    except OutsideError as error:
+        yield bad("adload", str(error), "check the ADLOAD settings, and that this host may reach it")
 
 
 def _platforms(settings: Settings) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
-"""What most commands need first: settings, a database of this version, quiet logs."""
+"""What most commands need first: settings, a database of this version, logs on stderr."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,10 @@ def database(role: str = "cli") -> Iterator[Settings]:
     from models.database import connect, disconnect
 
     settings = get_settings()
+    if "structlog" in sys.modules:  # a command that only reads has nothing to log, and is quick
+        from config import logs
+
+        logs.configure(settings)  # what is logged is talk: it must not end up among the data, and bears no secrets
     connect(settings, role=role)
     try:
         migrate.require_current()
@@ -49,8 +54,6 @@ def confirm(question: str, yes: bool, *, word: str = "") -> None:
 
     With `word` only that word, typed, is a yes.
     """
-    import sys
-
     from cli.errors import CommandError, ExitCode
 
     if yes:

@@ -36,3 +36,10 @@ def test_a_refused_key_is_a_finding_and_is_not_shown(
 
 def test_without_settings_nobody_is_asked(sqlite_database: Any, settings_env: SettingsEnv) -> None:
     assert findings(live=True) == {}
+
+
+def test_an_adload_that_is_down_is_a_finding(sqlite_database: Any, settings_env: SettingsEnv) -> None:
+    settings_env(ADLOAD_DRIVER="http", ADLOAD_URL="http://127.0.0.1:1/")
+    [found] = [item for item in doctor.examine(live=True) if item.area == "adload"]
+    assert found.state == "x"
+    assert "ADLOAD" in found.remedy

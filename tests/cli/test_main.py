@@ -11,7 +11,9 @@ from typing import Any
 
 import orjson
 import pytest
+import structlog
 
+from cli import session
 from cli.errors import translate
 from cli.main import run
 from config.errors import PortTaken
@@ -157,3 +159,17 @@ def test_the_doctor_does_not_send_to_the_doctor(settings_env: SettingsEnv, capsy
     said = capsys.readouterr().out
     assert "is DATABASE_URL right?" in said
     assert "signalbox doctor" not in said
+
+
+def test_what_a_command_logs_is_talk_and_bears_no_secret(
+    settings_env: SettingsEnv, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_env()
+    assert run(["migrate"]) == 0
+    structlog.reset_defaults()
+    with session.database():
+        structlog.get_logger("product").warning("not_answered", url="https://a.example/?key=canary-91")
+    said = capsys.readouterr()
+    assert "not_answered" in said.err
+    assert "not_answered" not in said.out
+    assert "canary-91" not in said.err
