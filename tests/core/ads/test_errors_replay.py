@@ -141,6 +141,6 @@ def test_faults_of_an_archived_day_are_refused_and_those_of_a_restored_one_are_t
 ) -> None:
     admit([stage.click()], NO_FUNDS)
     query = "insert into archived_day (day, name, state, row_count, archived_at) values (%s, 'click', %s, 1, %s)"
-    execute(query, (bind(now().date()), state, bind(now())))
+    execute(query, (bind(stage.start.date()), state, bind(now())))
     with time_machine.travel(now() + days * DAY, tick=False):
         assert (len(errors_replay.take(ALL)), errors_replay.refused(ALL)) == (taken, 1 - taken)
