@@ -47,7 +47,7 @@ def up(
 
 
 def web(port: Port = 8000) -> None:
-    """Serve the console and the health pages.
+    """Serve callbacks, impressions, confirmation pages and health pages.
 
     Examples:
 

@@ -30,7 +30,7 @@ _BOT = re.compile(r"(?P<keep>/bot)[^/\s?#'\"]+")
 _USER_INFO = re.compile(r"(?P<keep>://)[^/@\s?#'\"]+(?=@)")
 _MAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _PHONE = re.compile(r"\+\d[\d ()-]{6,18}\d")
-_IPV4 = re.compile(r"(?<![\d.])(?!127\.)(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}(?![\d./])")
+_IPV4 = re.compile(r"(?<![\d.])(?!127\.|0\.0\.0\.0)(\d{1,3}\.\d{1,3}\.\d{1,3})\.\d{1,3}(?![\d./])")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w:/])")
 _SUSPECT = re.compile(r"[@?=:+]|\d\.\d")
 

@@ -46,7 +46,7 @@ def serve_redirect(settings: Settings, *, port: int, host: str = ALL_INTERFACES)
 
 
 def serve_web(settings: Settings, *, port: int, host: str = ALL_INTERFACES) -> None:
-    """Serve the operator's pages and the health checks until SIGTERM."""
+    """Serve callbacks, confirmation pages and the health checks until SIGTERM."""
     configure(settings)
     serve(load_web, "web.app:app", host, port, Interfaces.WSGI, blocking_threads=WEB_THREADS)
 

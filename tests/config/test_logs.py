@@ -37,6 +37,7 @@ def configure_json(settings_env: SettingsEnv) -> Iterator[Configure]:
         ("call +44 7700 900123 now", "call *** now"),
         ("from 203.0.113.77", "from 203.0.113.0/24"),
         ("from 203.0.113.0/24", "from 203.0.113.0/24"),
+        ("listening at 0.0.0.0:8001", "listening at 0.0.0.0:8001"),
         ("from 2001:db8:1:2::77", "from 2001:db8:1::/48"),
         ("at 09:51:16", "at 09:51:16"),
         ("Authorization: Bearer abc.def", "Authorization: ***"),
