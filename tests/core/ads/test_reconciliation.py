@@ -139,8 +139,11 @@ def test_two_at_once_leave_what_one_leaves(stage: Stage) -> None:
     assert rows.stored(yesterday) == [Line(stage.campaign.id, 1, 1, 50_000, 50_000, False)]
 
 
-def test_the_sums_of_the_http_driver_agree_over_the_line(stage: Stage, sandbox: Sandbox) -> None:
-    adload = HttpAdLoad(sandbox.adload_url, "USD")
+def test_the_sums_of_the_http_driver_agree_over_the_line(
+    stage: Stage, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.adload.remote.CONNECT_SECONDS", 10.0)
+    adload = HttpAdLoad(sandbox.adload_url, "USD", seconds=30, batch_seconds=30)
     admit([stage.click(number, at=number * SECOND) for number in range(3)], adload)
     assert tomorrow(adload).lines == [Line(stage.campaign.id, 3, 3, 135_000, 135_000, False)]
     sandbox.fault("adload", {"type": "status", "status": 503})
