@@ -35,10 +35,10 @@ def list_(
       signalbox audit list --action payout.pay --limit 10 --json
     """
     from cli.output import show
-    from cli.session import database
+    from cli.session import reading
     from models import audit
 
-    with database():
+    with reading():
         rows = audit.page(object=object_, actor=actor, action=action, before=before, limit=limit)
     records = [_record(row) for row in rows]
     show(records, schema="audit.list/1", as_json=as_json, title="Audit log", columns=_COLUMNS)

@@ -32,10 +32,10 @@ def list_(
       signalbox ip list --net 203.0.113.7 --json
     """
     from cli.output import show
-    from cli.session import database
+    from cli.session import reading
     from core.ads import blacklist
 
-    with database():
+    with reading():
         rows = _checked(lambda: blacklist.listed(net, limit=limit))
     show(map(asdict, rows), schema="ip.list/1", as_json=as_json, title="Blacklist")
 

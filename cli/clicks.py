@@ -74,13 +74,13 @@ def explain(
       signalbox clicks explain last --json
     """
     from cli.output import show_json
-    from cli.session import database
+    from cli.session import reading
     from cli.trace import lines, record
     from core.ads.explain import explain as explain_click
     from models.click_trace import latest
 
     wanted = None if click_id == "last" else click_faults.click_id_of(click_id)
-    with database():
+    with reading():
         wanted = wanted or latest()
         found = explain_click(wanted) if wanted else None
     if found is None:

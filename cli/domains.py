@@ -40,10 +40,10 @@ def history(
       signalbox domains history c4.example --limit 500 --json
     """
     from cli.output import show, show_json
-    from cli.session import database
+    from cli.session import reading
 
     name = domain_checks.name_of(domain)
-    with database():
+    with reading():
         places, seen = _history(name, limit)
     if as_json:
         return show_json({"domain": name, "roles": places, "answers": seen}, schema="domains.history/1")
@@ -80,10 +80,10 @@ def spares(as_json: Json = False) -> None:
       signalbox domains spares --json
     """
     from cli.output import show, show_json
-    from cli.session import database
+    from cli.session import reading
     from core.domains import spares as rules
 
-    with database():
+    with reading():
         stocks = rules.overview()
     if as_json:
         return show_json({"items": [_stock(stock) for stock in stocks]}, schema="domains.spares/1")

@@ -38,11 +38,11 @@ def list_(
       signalbox payouts list --account pub-1 --json
     """
     from cli.output import show, show_json
-    from cli.session import database
+    from cli.session import reading
     from core.ads import payout_views
     from models import payouts
 
-    with database():
+    with reading():
         progress = _progress(checked(lambda: payout_views.progress(account))) if account else None
         rows = payouts.page(state=_state(state), login=account, limit=limit)
         funnel = payouts.funnel()
@@ -65,10 +65,10 @@ def show_(payout: UUID, as_json: Json = False) -> None:
       signalbox payouts show 0197a3c4-7c00-7000-8000-000000000001 --json
     """
     from cli.output import say, show, show_json
-    from cli.session import database
+    from cli.session import reading
     from core.ads import payout_views, payouts
 
-    with database():
+    with reading():
         found = checked(lambda: payouts.get(payout))
         record = _record(found) | {"destination": payout_views.destination(found)}
         history = [

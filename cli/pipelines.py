@@ -40,12 +40,12 @@ def list_(as_json: Json = False) -> None:
       signalbox pipelines list --json
     """
     from cli.output import show
-    from cli.session import database
+    from cli.session import reading
     from config.clock import now
     from core.domains import spares
     from models import pipeline_writes, switch_history
 
-    with database():
+    with reading():
         stocks, platforms = spares.overview(), switch_history.badges(now())
         held = pipeline_writes.control().held_at is not None
     rows = [row_of(stock, platforms.get(stock.line.pipeline.id, {}), as_json, all_held=held) for stock in stocks]

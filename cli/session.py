@@ -20,15 +20,22 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done 
 @contextmanager
 def database(role: str = "cli") -> Iterator[Settings]:
     """The settings, with the database connected, checked to be of this version, and closed afterwards."""
+    from config import logs
+    from config.settings import get_settings
+
+    logs.configure(get_settings())  # what is logged is talk: it must not end up among the data, and bears no secrets
+    with reading(role) as settings:
+        yield settings
+
+
+@contextmanager
+def reading(role: str = "cli") -> Iterator[Settings]:
+    """The same for a command that only reads: nothing that it calls logs, and it does not wait for what writes logs."""
     from config.settings import get_settings
     from models import migrate
     from models.database import connect, disconnect
 
     settings = get_settings()
-    if "structlog" in sys.modules:  # a command that only reads has nothing to log, and is quick
-        from config import logs
-
-        logs.configure(settings)  # what is logged is talk: it must not end up among the data, and bears no secrets
     connect(settings, role=role)
     try:
         migrate.require_current()

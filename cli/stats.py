@@ -46,11 +46,11 @@ def stats(
       signalbox stats --by informer --from 2026-11-01 --to 2026-11-20 --account anna --json
     """
     from cli.output import show, show_json
-    from cli.session import database
+    from cli.session import reading
 
     if plot and (by != "day" or as_json):
         raise _usage("--plot draws days, as text", "leave out --by and --json")
-    with database():
+    with reading():
         found = _report(by, (first, last, days), account)
     _say_how_far(found)
     if as_json:

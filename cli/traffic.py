@@ -36,11 +36,11 @@ def traffic(
     """
     from cli.output import say, show
     from cli.period import period, usage
-    from cli.session import database
+    from cli.session import reading
     from core.ads import reports
     from core.ads import traffic as report
 
-    with database():
+    with reading():
         start, end = period(reports.today(), first, last, days, USUAL_DAYS)
         try:
             found = report.report(start, end, account)

@@ -63,6 +63,12 @@ def test_a_database_without_tables_is_told_as_lightly(settings_env: SettingsEnv)
     assert loaded("pipelines", "list") == (3, [])
 
 
+def test_what_a_command_loads_late_logs_as_everything_does(sqlite_database: Any) -> None:
+    program = "from cli.session import database\nwith database():\n import structlog\n print(structlog.is_configured())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
 @pytest.mark.parametrize(("command", "patient"), [("tasks", True), ("web --help", False), ("nonsense", True)])
 def test_garbage_is_looked_for_seldom_but_in_commands_that_stay(command: str, patient: bool) -> None:
     program = (
