@@ -34,7 +34,8 @@ class Alarm:
         """One more click is lost; never blocks."""
         with self._lock:
             self._lost += 1
-        if self._lost == 1:
+            first = self._lost == 1
+        if first:
             self._thread.wake()
 
     def _run(self) -> None:

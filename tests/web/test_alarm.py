@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -70,3 +71,28 @@ def test_while_no_click_is_lost_nobody_is_told_and_no_connection_is_kept(databas
     bell.start()
     bell.stop()
     assert told() == []
+
+
+def test_two_clicks_that_are_lost_at_once_are_told(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bell = alarm.Alarm()
+    bell.start()
+
+    class Handover:
+        """A lock that is taken by a second visitor as soon as the first has let it go."""
+
+        def __init__(self) -> None:
+            self.lock, self.others = threading.Lock(), 1
+
+        def __enter__(self) -> None:
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+            if self.others:
+                self.others = 0
+                bell.sound()
+
+    monkeypatch.setattr(bell, "_lock", Handover())
+    bell.sound()
+    eventually(lambda: told() == [("clicks_not_accepted", "critical", "2 ")])
+    bell.stop()
