@@ -7,7 +7,7 @@ from typing import Any
 
 def configuration_markdown() -> str:
     """The whole of docs/configuration.md; a test compares it with the file."""
-    from config import sections
+    from config import sections, services
 
     kinds = (
         sections.StateSettings,
@@ -19,6 +19,7 @@ def configuration_markdown() -> str:
         sections.MailSettings,
         sections.DomainsSettings,
         sections.OutsideSettings,
+        services.ServicesSettings,
     )
     return _CONFIGURATION_HEAD + "\n".join(_section(kind) for kind in kinds)
 

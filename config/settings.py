@@ -23,6 +23,7 @@ from config.sections import (
     RedirectSettings,
     StateSettings,
 )
+from config.services import ServicesSettings
 
 
 class Settings(
@@ -35,6 +36,7 @@ class Settings(
     MailSettings,
     DomainsSettings,
     OutsideSettings,
+    ServicesSettings,
     BaseSettings,
 ):
     """Every setting, typed and checked; the field name in capitals is the variable's name."""

@@ -12,6 +12,7 @@ from config.clock import now
 from config.settings import Settings, get_settings
 from core import alert_text, alerts, buttons
 from integrations.errors import OutcomeUnknown, RateLimited, Rejected, Unauthorized, Unavailable
+from integrations.reach import reach
 from integrations.telegram_port import Draft, Sent, TelegramPort
 from models import announcements, incidents, rate_buckets
 from models.alerts import STORM, Severity
@@ -243,4 +244,4 @@ def chat_bot(settings: Settings) -> TelegramPort | None:
     from integrations.telegram import Telegram  # most processes never talk to Telegram, and the library is large
 
     token, address = settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url
-    return Telegram(token, address, ca_bundle=settings.ca_bundle)
+    return Telegram(token, address, **reach(settings, settings.telegram_timeout))

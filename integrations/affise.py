@@ -23,6 +23,7 @@ from integrations.errors import (
 from integrations.http import Client, Effect, Reply
 from integrations.limiter import Pace
 from integrations.platforms import BREAKER_SECONDS, for_lists, listed, patiently, sharing, uncertain
+from integrations.reach import reach
 
 READ_RATE, READ_BURST = 2.0, 10
 WRITE_RATE, WRITE_BURST = 1.0, 5
@@ -83,10 +84,10 @@ class Affise:
         """The tenant as the environment describes it; None when none is described."""
         key = settings.affise_api_key.get_secret_value() if settings.affise_api_key else ""
         texts = tuple(text.strip() for text in settings.affise_transient_texts.split(";") if text.strip())
-        ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
         if not settings.affise_base_url or not key:
             return None
-        return cls(settings.affise_base_url, key, texts, ca_bundle=ca_bundle, paces=paces)
+        limits = reach(settings, settings.affise_timeout)
+        return cls(settings.affise_base_url, key, texts, paces=paces, **limits)
 
     def offers(self, statuses: Sequence[str] = STATUSES) -> Iterator[dict[str, Any]]:
         """Every offer once, by id. Pages shift while offers change, so a list that moved is read again.

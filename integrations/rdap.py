@@ -14,6 +14,7 @@ from config import clock
 from config.settings import Settings
 from integrations.errors import Malformed, Rejected, Unavailable
 from integrations.http import Client, Effect
+from integrations.reach import reach
 
 TIMEOUT = (5.0, 15.0)
 DEADLINE = 20.0
@@ -59,6 +60,7 @@ class Rdap:
     """
 
     bootstrap_url: str
+    timeout: tuple[float, float] = TIMEOUT
     ca_bundle: str | None = None
     contact: str = ""
     before_call: Callable[[str], None] | None = None
@@ -71,8 +73,7 @@ class Rdap:
     @classmethod
     def from_settings(cls, settings: Settings, *, before_call: Callable[[str], None] | None = None) -> Rdap:
         """As the environment describes it."""
-        bundle = str(settings.ca_bundle) if settings.ca_bundle else None
-        return cls(settings.rdap_bootstrap_url, bundle, before_call=before_call)
+        return cls(settings.rdap_bootstrap_url, before_call=before_call, **reach(settings, settings.rdap_timeout))
 
     def registration(self, domain: str) -> Registration:
         """What the registry of a registrable domain says; raises Unavailable, RateLimited, Malformed, Unauthorized."""
@@ -126,7 +127,7 @@ class Rdap:
                 self._clients[base, rate] = Client(
                     "rdap",
                     base,
-                    timeout=TIMEOUT,
+                    timeout=self.timeout,
                     deadline=DEADLINE,
                     max_body=BOOTSTRAP_BYTES,
                     ca_bundle=self.ca_bundle,

@@ -9,6 +9,7 @@ from datetime import datetime
 from config import clock
 from config.settings import Settings
 from integrations.http import Client, Effect
+from integrations.reach import reach
 
 TIMEOUT = (3.0, 10.0)
 DEADLINE = 15.0
@@ -34,6 +35,7 @@ class SafetyChecker:
     """One checker at one address."""
 
     url: str
+    timeout: tuple[float, float] = TIMEOUT
     ca_bundle: str | None = None
     clock: Callable[[], float] = clock.monotonic
     client: Client = field(init=False, repr=False)
@@ -42,7 +44,7 @@ class SafetyChecker:
         self.client = Client(
             "safety-checker",
             self.url,
-            timeout=TIMEOUT,
+            timeout=self.timeout,
             deadline=DEADLINE,
             ca_bundle=self.ca_bundle,
             default_wait=LIMIT_WAIT,
@@ -55,7 +57,7 @@ class SafetyChecker:
         """The checker that the environment names; None when there is none."""
         if not settings.safety_checker_url:
             return None
-        return cls(settings.safety_checker_url, ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None)
+        return cls(settings.safety_checker_url, **reach(settings, settings.safety_checker_timeout))
 
     def ask(self, question: Question) -> bool:
         """Hand a question over; False if the checker knew it already. Asking again is harmless; raises an outcome."""

@@ -14,6 +14,7 @@ from integrations.errors import Malformed, RateLimited, Rejected, Unauthorized
 from integrations.http import Client, Effect
 from integrations.limiter import Limiter
 from integrations.platforms import listed, patiently
+from integrations.reach import reach
 from integrations.search_console_grant import Grant
 
 TIMEOUT = (5.0, 30.0)
@@ -65,8 +66,8 @@ class SearchConsole:
         if settings.gsc_service_account is None:
             return None
         account = checks.service_account(settings.gsc_service_account.get_secret_value())
-        ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
-        return cls(settings.gsc_base_url, settings.gsc_token_url, account, ca_bundle=ca_bundle)
+        limits = reach(settings, settings.gsc_timeout)
+        return cls(settings.gsc_base_url, settings.gsc_token_url, account, **limits)
 
     def sites(self) -> dict[str, bool]:
         """The properties of the account: whether each is verified and ours."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import telebot
@@ -20,7 +19,7 @@ from integrations.telegram_port import POLL_SECONDS, Button, Draft, Sent
 from integrations.telegram_text import plain
 from integrations.telegram_wire import NoAnswer, Wire
 
-CONNECT_SECONDS, READ_SECONDS = 5, 15
+TIMEOUT = (5.0, 15.0)
 DEFAULT_WAIT = 30.0
 LONGEST_TOAST = 200
 LISTENED_TO = ["callback_query", "message"]
@@ -46,11 +45,12 @@ class Telegram:
     """One bot. The library keeps its address and its sender in globals, so a process has one of these at a time."""
 
     def __init__(
-        self, token: str, base_url: str, *, ca_bundle: Path | None = None, clock: Callable[[], float] = monotonic
-    ) -> None:
+        self, token: str, base_url: str, *, timeout: tuple[float, float] = TIMEOUT, ca_bundle: str | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:  # fmt: skip
         self._token = token
-        self._wire = Wire(str(ca_bundle) if ca_bundle else True, clock)
-        _set_up(self._wire, base_url)
+        self._wire = Wire(ca_bundle or True, clock)
+        _set_up(self._wire, base_url, timeout)
 
     def send(self, draft: Draft) -> Sent:
         """Send a message once; what Telegram will not take as it is goes out in a form that it does take.
@@ -167,14 +167,14 @@ class Migrated(Rejected):
         self.chat_id = chat_id
 
 
-def _set_up(wire: Wire, base_url: str) -> None:
+def _set_up(wire: Wire, base_url: str, timeout: tuple[float, float]) -> None:
     quieten_urllib3()
     if not any(isinstance(known, RedactingFilter) for known in telebot.logger.filters):
         telebot.logger.addFilter(RedactingFilter())
     settings: Any = apihelper
     settings.API_URL = base_url.rstrip("/") + "/bot{0}/{1}"
     settings.CUSTOM_REQUEST_SENDER = wire
-    settings.CONNECT_TIMEOUT, settings.READ_TIMEOUT = CONNECT_SECONDS, READ_SECONDS
+    settings.CONNECT_TIMEOUT, settings.READ_TIMEOUT = timeout
     settings.RETRY_ON_ERROR = False
 
 

@@ -51,7 +51,9 @@ class Wire:
     def __call__(self, method: str, url: str, *, params: Any, files: Any, timeout: Any, proxies: Any) -> _Answered:
         connect, read = timeout
         request = self._session().prepare_request(requests.Request("POST", url, data=params, files=files))
-        exchange = Exchange(connect, read, self._clock() + max(DEADLINE, connect + read), WIRE_BYTES, self._clock)
+        waits_for_news = "timeout" in (params or {})
+        ends_at = self._clock() + (connect + read if waits_for_news else DEADLINE)
+        exchange = Exchange(connect, read, ends_at, WIRE_BYTES, self._clock)
         answer = fetch(self._session(), request, exchange, max_body=MAX_BODY, verify=self._verify)
         if isinstance(answer, Lost):
             raise NoAnswer(answer)

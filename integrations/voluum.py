@@ -16,6 +16,7 @@ from integrations.errors import Conflict, Malformed, Rejected, Unauthorized
 from integrations.http import Client, Effect, Reply
 from integrations.limiter import Pace
 from integrations.platforms import BREAKER_SECONDS, for_lists, listed, patiently, uncertain
+from integrations.reach import reach
 from integrations.voluum_session import Session
 
 RATE, BURST = 5.0, 10  # together never more than the 15 that Voluum allows in any second
@@ -71,10 +72,10 @@ class Voluum:
     def from_settings(cls, settings: Settings, pace: Pace | None = None) -> Voluum | None:
         """The account as the environment describes it; None when none is described."""
         key = settings.voluum_access_key.get_secret_value() if settings.voluum_access_key else ""
-        ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else None
         if not settings.voluum_access_id or not key:
             return None
-        return cls(settings.voluum_base_url, settings.voluum_access_id, key, ca_bundle=ca_bundle, pace=pace)
+        limits = reach(settings, settings.voluum_timeout)
+        return cls(settings.voluum_base_url, settings.voluum_access_id, key, pace=pace, **limits)
 
     def campaigns(self) -> list[dict[str, Any]]:
         """All campaigns of the account, deleted ones too."""

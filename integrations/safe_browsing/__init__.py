@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config.settings import Settings
+from integrations.reach import reach
 from integrations.safe_browsing.port import Cache, NoCache, Reputation
 from integrations.safe_browsing.unset import Unset
 from integrations.safe_browsing.v5 import BASE_URL as V5_URL
@@ -25,7 +26,7 @@ def make(settings: Settings, cache: Cache | None = None) -> Reputation:
         url=_address(settings, name),
         provider=name,
         cache=cache or NoCache(),
-        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+        **reach(settings, settings.safe_browsing_timeout),
     )
 
 

@@ -23,6 +23,7 @@ class Google(ABC):
     url: str = ""
     provider: str = ""
     cache: Cache = field(default_factory=NoCache)
+    timeout: tuple[float, float] = TIMEOUT
     ca_bundle: str | None = None
     seconds: float = 40.0
     clock: Callable[[], float] = clock.monotonic
@@ -44,7 +45,7 @@ class Google(ABC):
         return Client(
             service,
             self.url,
-            timeout=TIMEOUT,
+            timeout=self.timeout,
             deadline=DEADLINE,
             headers={**headers, **({"X-Goog-Api-Key": self.key} if self.key else {})},
             secrets=(self.key,) if self.key else (),

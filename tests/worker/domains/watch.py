@@ -16,6 +16,7 @@ import time_machine
 from dramatiq.brokers.stub import StubBroker
 
 from config.clock import now
+from config.settings import get_settings
 from core.domains import pipeline_files, pipeline_import, reputation
 from models import evidence
 from models.answers import Finding
@@ -114,7 +115,8 @@ def hurried(patch: pytest.MonkeyPatch, *, silent: bool, hanging: bool) -> None:
     """Nobody waits long for what does not come."""
     patch.setattr("integrations.dns.TRY_SECONDS", 0.06 if silent else 20.0)
     patch.setattr("integrations.dns.LIFETIME_SECONDS", 0.12 if silent else 60.0)
-    patch.setattr("integrations.safe_browsing.google.TIMEOUT", (1.0, 0.1 if hanging else 5.0))
+    patch.setenv("SAFE_BROWSING_TIMEOUT", "1,0.1" if hanging else "1,5")
+    get_settings.cache_clear()
     reputation._provider.cache_clear()
 
 

@@ -1,0 +1,72 @@
+"""What is set for every outside service alike: how long it is waited for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from telebot import apihelper
+
+from config.errors import SettingsError
+from config.settings import Settings
+from core import announcing
+from integrations import safe_browsing
+from integrations.affise import Affise
+from integrations.rdap import Rdap
+from integrations.safety_checker import SafetyChecker
+from integrations.search_console import SearchConsole
+from integrations.voluum import Voluum
+from tests.conftest import SettingsEnv
+
+NAMES = ("VOLUUM", "AFFISE", "GSC", "SAFE_BROWSING", "RDAP", "SAFETY_CHECKER", "TELEGRAM")
+
+
+def waits(settings: Settings) -> dict[str, Any]:
+    """The timeout of each client that these settings make."""
+    made = {
+        "VOLUUM": Voluum.from_settings(settings), "AFFISE": Affise.from_settings(settings),
+        "SAFETY_CHECKER": SafetyChecker.from_settings(settings), "RDAP": Rdap.from_settings(settings),
+    }  # fmt: skip
+    found: dict[str, Any] = {name: getattr(client, "timeout", None) for name, client in made.items()}
+    reputation: Any = safe_browsing.make(settings)
+    announcing.chat_bot(settings)
+    library: Any = apihelper
+    return found | {
+        "SAFE_BROWSING": reputation.client.timeout, "TELEGRAM": (library.CONNECT_TIMEOUT, library.READ_TIMEOUT),
+    }  # fmt: skip
+
+
+def played(settings_env: SettingsEnv, **variables: str) -> Settings:
+    return settings_env(
+        SANDBOX_URL="http://127.0.0.1:8700", SAFE_BROWSING_PROVIDER="sandbox", TELEGRAM_BOT_TOKEN="1:a",
+        TELEGRAM_CHAT_ID="-1", **variables,
+    )  # fmt: skip
+
+
+def test_each_client_waits_as_long_as_it_does_by_itself(settings_env: SettingsEnv) -> None:
+    assert waits(played(settings_env)) == {
+        "VOLUUM": (5, 30), "AFFISE": (5, 30), "SAFE_BROWSING": (3, 5), "RDAP": (5, 15), "SAFETY_CHECKER": (3, 10),
+        "TELEGRAM": (5, 15),
+    }  # fmt: skip
+    assert settings_env().gsc_timeout == SearchConsole.__dataclass_fields__["timeout"].default
+
+
+def test_each_client_waits_as_long_as_it_is_told(settings_env: SettingsEnv) -> None:
+    told = {f"{name}_TIMEOUT": f"{number + 0.5},{number + 10}" for number, name in enumerate(NAMES)}
+    found = waits(played(settings_env, **told))
+    assert found == {name: (number + 0.5, number + 10) for number, name in enumerate(NAMES) if name != "GSC"}
+    assert settings_env().gsc_timeout == (2.5, 12)
+
+
+@pytest.mark.parametrize("value", ["5", "5,30,1", "0,30", "5,-1", "5,31", "nan,30", "5,inf", "soon,later", ",", "5;30"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wrong_pair_is_refused_with_what_would_be_right(settings_env: SettingsEnv, name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_env(**{f"{name}_TIMEOUT": value})
+    assert str(caught.value) == (
+        f"{name}_TIMEOUT: must be seconds as connect,read, each above 0 and at most 30, for example 5,30"
+    )
+
+
+def test_a_pair_may_have_spaces_and_is_shown_as_it_is_written(settings_env: SettingsEnv) -> None:
+    assert str(settings_env(VOLUUM_TIMEOUT=" 2.5, 20 ").voluum_timeout) == "2.5,20"
