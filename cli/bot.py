@@ -216,7 +216,8 @@ def _port() -> tuple[Any, Any]:
 
 
 def _expect_bot(settings: Settings) -> None:
+    from config.services import why_missing
+
     if settings.telegram_bot_token is None or settings.telegram_chat_id is None:
-        raise CommandError(
-            "no bot is configured", hint="set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID", code=ExitCode.NOT_READY
-        )
+        hint = why_missing(settings, "telegram", "set TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID")
+        raise CommandError("no bot is configured", hint=hint, code=ExitCode.NOT_READY)

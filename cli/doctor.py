@@ -8,6 +8,7 @@ from datetime import timedelta
 from cli.doctor_bot import bot, bot_live
 from cli.doctor_domains import domains, domains_live
 from cli.doctor_finding import Finding, bad, ok, warn
+from cli.doctor_services import services
 from cli.errors import CommandError, translate
 from config import logs
 from config.clock import now
@@ -34,6 +35,7 @@ def examine(*, live: bool = False) -> list[Finding]:
         _clicks,
         _spool,
         _mail,
+        services,
         domains,
         bot,
     ]

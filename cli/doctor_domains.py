@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.doctor_finding import Finding, bad, ok, warn
 from config.clock import now
+from config.services import why_missing
 from config.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 AREA = "domains"
 _CHOICE = "set it to webrisk (commercial) or safebrowsing-v5 (non-commercial)"
+_SWITCH_ON = "SAFE_BROWSING_ENABLED=true"
 _MICROS = 1_000_000
 
 
@@ -32,7 +34,8 @@ def domains(settings: Settings) -> Iterator[Finding]:
 
 def _provider(settings: Settings, stocks: list[Stock]) -> Iterator[Finding]:
     if settings.safe_browsing_provider is None:
-        yield bad(AREA, "SAFE_BROWSING_PROVIDER is not set, so no listing is noticed", _CHOICE)
+        why = why_missing(settings, "safe_browsing", "SAFE_BROWSING_PROVIDER is not set")
+        yield bad(AREA, f"{why}, so no listing is noticed", _CHOICE if settings.safe_browsing_enabled else _SWITCH_ON)
     elif settings.safe_browsing_provider == "webrisk":
         yield _cost(settings, stocks)
 

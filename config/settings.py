@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from config import checks, sandbox
+from config import checks, sandbox, services
 from config.errors import SettingsError
 from config.sections import (
     AdLoadSettings,
@@ -45,8 +45,13 @@ class Settings(
 
     @model_validator(mode="before")
     @classmethod
+    def _switched_off_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
+        """Validators of this mode go from the last to the first."""
+        return services.without_switched_off(values)
+
+    @model_validator(mode="before")
+    @classmethod
     def _sandbox_stands_in(cls, values: dict[str, object]) -> dict[str, object]:
-        """Runs after the next one, as validators of this mode go from the last to the first."""
         url = values.get("sandbox_url")
         return sandbox.stand_ins(str(url)) | values if url else values
 

@@ -71,8 +71,10 @@ class Rdap:
     _stale_at: float = field(init=False, default=float("-inf"), repr=False)
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, before_call: Callable[[str], None] | None = None) -> Rdap:
-        """As the environment describes it."""
+    def from_settings(cls, settings: Settings, *, before_call: Callable[[str], None] | None = None) -> Rdap | None:
+        """As the environment describes it; None when registries are not to be asked."""
+        if not settings.rdap_enabled:
+            return None
         return cls(settings.rdap_bootstrap_url, before_call=before_call, **reach(settings, settings.rdap_timeout))
 
     def registration(self, domain: str) -> Registration:

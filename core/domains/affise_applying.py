@@ -11,7 +11,7 @@ from typing import Any
 from config.clock import now
 from core.domains import affise_course, pauses, platform_plan, steps
 from core.domains.affise_course import NOTHING, SERVICE, Course, News
-from core.domains.affise_planning import NO_TENANT
+from core.domains.affise_planning import no_tenant
 from core.domains.platform_plan import Change, Found
 from core.domains.steps import Claim
 from integrations.affise import Affise
@@ -64,7 +64,7 @@ def change(item_id: int, affise: Affise | None) -> Tried | None:
 def _try(found: Tried, affise: Affise | None) -> Tried:
     try:
         if affise is None:
-            raise Unavailable(NO_TENANT)
+            raise no_tenant()
         return _write(found, affise)
     except steps.Overtaken:
         return found

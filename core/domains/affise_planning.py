@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from config.clock import now
+from config.services import why_missing
 from config.settings import get_settings
 from core.domains import affise_changes, affise_course, pauses, platform_plan, refusals, steps
 from core.domains.affise_course import NOTHING, SERVICE, Course, News, State
@@ -25,7 +26,7 @@ from models.observations import Observation
 
 APPROVAL_LASTS = timedelta(hours=24)
 OVERDUE_AFTER = timedelta(minutes=15)
-NO_TENANT = "affise: no account is set; set AFFISE_BASE_URL and AFFISE_API_KEY"
+_NO_TENANT = "no account is set; set AFFISE_BASE_URL and AFFISE_API_KEY"
 _OPEN_STEP = (StepState.PENDING, StepState.RUNNING)
 _TO_PLAN = (State.DRAFT, State.APPROVED)
 _ENDED = (State.DONE, State.PARTIAL, State.FAILED)
@@ -80,7 +81,7 @@ def _listed(found: Looked, affise: Affise | None) -> Looked:
 
 def _read(found: Looked, affise: Affise | None) -> Looked:
     if affise is None:
-        raise Unavailable(NO_TENANT)
+        raise no_tenant()
     request, at = found.request, now()
     former = steps.former(request.pipeline_id) - {request.new}
     offers = list(affise.offers())
@@ -89,6 +90,11 @@ def _read(found: Looked, affise: Affise | None) -> Looked:
     seen = affise_course.observed(request, offers, hosts, at)
     mentions = platform_plan.offer_mentions(offers, former)
     return replace(found, changes=tuple(changes), mentions=tuple(mentions), seen=tuple(seen))
+
+
+def no_tenant() -> Unavailable:
+    """Without an account nothing can be done, and perhaps there is one later."""
+    return Unavailable(f"affise: {why_missing(get_settings(), SERVICE, _NO_TENANT)}")
 
 
 def keep(found: Looked | None) -> Course:

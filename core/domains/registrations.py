@@ -28,6 +28,8 @@ def look(domains: Iterable[str], settings: Settings, *, seconds: float) -> dict[
     A registry that fails or asks for patience is left alone until the next time; nothing is said about its domains.
     """
     rdap, ends_at = _rdap(settings), monotonic() + seconds
+    if rdap is None:
+        return {}
     found: dict[str, Registration] = {}
     for registry, names in _by_registry(rdap, domains).items():
         for domain in names:
@@ -86,5 +88,5 @@ def _name(base: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _rdap(settings: Settings) -> Rdap:
+def _rdap(settings: Settings) -> Rdap | None:
     return Rdap.from_settings(settings, before_call=_take)

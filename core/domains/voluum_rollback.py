@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from config.clock import now
+from config.services import why_missing
+from config.settings import get_settings
 from core.domains import platform_plan as plans
 from core.domains import platforms
 from core.domains.persons import AlreadyChanged, By, Refused, record
@@ -26,7 +28,8 @@ def roll_back(switch_id: int, by: By) -> tuple[int, int]:
     """
     account = platforms.voluum()
     if account is None:
-        raise Refused("voluum: set VOLUUM_ACCESS_ID and VOLUUM_ACCESS_KEY first")
+        why = why_missing(get_settings(), SERVICE, "set VOLUUM_ACCESS_ID and VOLUUM_ACCESS_KEY first")
+        raise Refused(f"voluum: {why}")
     _check(switch_id)
     with db.atomic():
         record(by, "voluum.rollback", f"switch:{switch_id}")

@@ -7,6 +7,8 @@ from typing import Any
 
 from config import clock
 from config.clock import now
+from config.services import why_missing
+from config.settings import get_settings
 from core.domains import pauses, platforms, steps
 from core.domains import platform_plan as plans
 from core.domains.platform_plan import Found
@@ -41,7 +43,7 @@ def run(claim: Claim) -> Outcome:
     """One attempt at the step; no transaction is open while Voluum is asked."""
     account = platforms.voluum()
     if account is None:
-        return Outcome(then=Then.REFUSED, error=_NO_KEY)
+        return Outcome(then=Then.REFUSED, error=why_missing(get_settings(), SERVICE, _NO_KEY))
     if (wait := pauses.wait(SERVICE)) is not None:
         return Outcome(then=Then.WAIT, seconds=wait.total_seconds(), error="Voluum is paused: it refuses our key")
     work = _Work(claim, account, claim.target or "", steps.former(claim.pipeline_id), clock.monotonic() + SECONDS)

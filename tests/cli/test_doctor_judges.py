@@ -25,6 +25,17 @@ def test_nobody_is_asked_where_there_is_no_pipeline(sandbox: Sandbox) -> None:
     assert (found(), sandbox.journal("gsb")) == ([], [])
 
 
+def test_a_provider_that_is_switched_off_is_blindness_and_is_not_asked(
+    sandbox: Sandbox, settings_env: SettingsEnv
+) -> None:
+    settings_env(SAFE_BROWSING_ENABLED="false")
+    pipeline()
+    [blind] = [one for one in doctor.examine(live=True) if "listing" in one.what]
+    assert (blind.state, blind.what) == ("x", "switched off by SAFE_BROWSING_ENABLED, so no listing is noticed")
+    assert blind.remedy == "SAFE_BROWSING_ENABLED=true"
+    assert sandbox.journal("gsb") == []
+
+
 def test_judges_that_answer_truly_are_named(sandbox: Sandbox) -> None:
     pipeline()
     assert found(live=False) == []

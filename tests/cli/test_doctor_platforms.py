@@ -34,6 +34,18 @@ def test_a_refused_key_is_a_finding_and_is_not_shown(
     assert "canary-secret" not in str(found)
 
 
+def test_what_is_switched_off_is_said_and_not_asked(
+    sqlite_database: Any, settings_env: SettingsEnv, sandbox: Sandbox
+) -> None:
+    settings_env(SANDBOX_URL=sandbox.url, VOLUUM_ENABLED="false", AFFISE_ENABLED="no", TELEGRAM_ENABLED="0")
+    assert findings(live=True) == {
+        "voluum": ("!", "switched off by VOLUUM_ENABLED"), "affise": ("!", "switched off by AFFISE_ENABLED"),
+    }  # fmt: skip
+    [remedy] = [item.remedy for item in doctor.examine() if item.area == "telegram"]
+    assert remedy == "TELEGRAM_ENABLED=true"
+    assert [sandbox.journal(name) for name in ("voluum", "affise", "telegram")] == [[], [], []]
+
+
 def test_without_settings_nobody_is_asked(sqlite_database: Any, settings_env: SettingsEnv) -> None:
     assert findings(live=True) == {}
 

@@ -1,4 +1,4 @@
-"""What is set for every outside service alike: how long it is waited for."""
+"""What is set for every outside service alike: whether it is used, and how long it is waited for."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import pytest
 from telebot import apihelper
 
 from config.errors import SettingsError
+from config.services import why_missing
 from config.settings import Settings
 from core import announcing
 from integrations import safe_browsing
 from integrations.affise import Affise
 from integrations.rdap import Rdap
+from integrations.safe_browsing.unset import Unset
 from integrations.safety_checker import SafetyChecker
 from integrations.search_console import SearchConsole
 from integrations.voluum import Voluum
@@ -70,3 +72,39 @@ def test_a_wrong_pair_is_refused_with_what_would_be_right(settings_env: Settings
 
 def test_a_pair_may_have_spaces_and_is_shown_as_it_is_written(settings_env: SettingsEnv) -> None:
     assert str(settings_env(VOLUUM_TIMEOUT=" 2.5, 20 ").voluum_timeout) == "2.5,20"
+
+
+def test_what_is_switched_off_is_not_configured_also_where_the_sandbox_stands_in(settings_env: SettingsEnv) -> None:
+    off = {f"{name}_ENABLED": "false" for name in NAMES}
+    settings = played(
+        settings_env, **off, GSC_SERVICE_ACCOUNT="/nowhere", TELEGRAM_MODE="webhook",
+        TELEGRAM_WEBHOOK_URL="https://ops.example/telegram", TELEGRAM_WEBHOOK_SECRET="s" * 32,
+    )  # fmt: skip
+    makers: list[Any] = [Voluum, Affise, SearchConsole, Rdap, SafetyChecker]
+    assert [kind.from_settings(settings) for kind in makers] == [None] * 5
+    assert isinstance(safe_browsing.make(settings), Unset)
+    assert announcing.chat_bot(settings) is None
+    assert (settings.telegram_webhook_secret, settings.telegram_chat_id) == (None, None)
+
+
+@pytest.mark.parametrize("word", ["false", "FALSE", "0", "no", "off", "n", "f"])
+def test_every_way_of_saying_no_switches_off(settings_env: SettingsEnv, word: str) -> None:
+    settings = settings_env(VOLUUM_ACCESS_ID="a", VOLUUM_ACCESS_KEY="b", VOLUUM_ENABLED=word)
+    assert (settings.voluum_enabled, settings.voluum_access_key) == (False, None)
+
+
+@pytest.mark.parametrize("word", ["true", "1", "yes", "on", ""])
+def test_every_way_of_saying_yes_leaves_it_on(settings_env: SettingsEnv, word: str) -> None:
+    settings = settings_env(VOLUUM_ACCESS_ID="a", VOLUUM_ACCESS_KEY="b", VOLUUM_ENABLED=word)
+    assert Voluum.from_settings(settings) is not None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_word_that_is_neither_is_refused(settings_env: SettingsEnv, name: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}_ENABLED: "):
+        settings_env(**{f"{name}_ENABLED": "perhaps"})
+
+
+def test_a_service_says_why_it_is_not_there(settings_env: SettingsEnv) -> None:
+    assert why_missing(settings_env(), "affise", "no key") == "no key"
+    assert why_missing(settings_env(AFFISE_ENABLED="off"), "affise", "no key") == "switched off by AFFISE_ENABLED"

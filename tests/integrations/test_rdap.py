@@ -144,5 +144,6 @@ def test_a_broken_answer_is_no_fact(sandbox: Sandbox, rdap: Rdap, action: str) -
 
 def test_the_settings_name_the_bootstrap_and_the_sandbox_stands_in(sandbox: Sandbox, settings_env: SettingsEnv) -> None:
     found = Rdap.from_settings(settings_env(SANDBOX_URL=sandbox.url))
+    assert found is not None
     assert found.bootstrap_url == sandbox.rdap_url
     assert found.probe() == "rdap: registries of 1 zones"

@@ -55,6 +55,14 @@ def test_without_the_secret_nothing_is_read(client: TestClient, desk: Desk) -> N
     assert desk.calls() == []
 
 
+def test_switched_off_no_update_is_taken(desk: Desk, settings_env: SettingsEnv) -> None:
+    unsafe(desk)
+    update = {"update_id": 9, "callback_query": desk.pressed("Ack")}
+    closed = TestClient(make_app(settings_env(**MODE, TELEGRAM_ENABLED="false")))
+    assert deliver(closed, update).status_code == 404
+    assert audited("alert.ack") == []
+
+
 def test_what_is_no_update_is_refused_or_passed_over(client: TestClient) -> None:
     headers = {HEADER: SECRET}
     assert client.simulate_post("/telegram", body=b"{", headers=headers).status_code == 400

@@ -50,3 +50,10 @@ def test_a_registry_that_wants_to_be_left_alone_is_left_alone_by_every_process(
 def test_without_the_list_of_registries_nobody_is_asked(sqlite_database: Any, sandbox: Sandbox, here: Settings) -> None:
     sandbox.fault("rdap", {"type": "drop"})
     assert (registrations.look(["one.test"], here, seconds=20), asked(sandbox)) == ({}, [])
+
+
+def test_switched_off_nobody_is_asked(
+    sqlite_database: Any, sandbox: Sandbox, here: Settings, settings_env: SettingsEnv
+) -> None:
+    off = settings_env(RDAP_ENABLED="false")
+    assert (registrations.look(["one.test"], off, seconds=20), sandbox.journal("rdap")) == ({}, [])

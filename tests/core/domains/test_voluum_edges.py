@@ -103,6 +103,9 @@ def test_without_an_account_nothing_is_taken_back(stage: Stage, settings_env: Se
     settings_env(SANDBOX_URL="", SAFE_BROWSING_PROVIDER="")
     with pytest.raises(Refused, match="VOLUUM_ACCESS_ID"):
         voluum_rollback.roll_back(switch, ANNA)
+    settings_env(VOLUUM_ENABLED="false")
+    with pytest.raises(Refused, match=r"^voluum: switched off by VOLUUM_ENABLED$"):
+        voluum_rollback.roll_back(switch, ANNA)
     with pytest.raises(LookupError):
         rows.standing(switch + 999, Step.VOLUUM)
 

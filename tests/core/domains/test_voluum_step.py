@@ -128,6 +128,14 @@ def test_without_keys_the_step_waits_for_them(stage: Stage, settings_env: Settin
     assert "VOLUUM_ACCESS_ID" in outcome.error
 
 
+def test_switched_off_the_step_waits_as_without_keys_and_says_so(stage: Stage, settings_env: SettingsEnv) -> None:
+    switch = stage.switch()
+    settings_env(VOLUUM_ENABLED="false")
+    outcome = attempt(switch)
+    assert (outcome.then, outcome.error) == (Then.REFUSED, "switched off by VOLUUM_ENABLED")
+    assert stage.sandbox.journal("voluum") == []
+
+
 def test_taking_back_needs_the_newest_switch(stage: Stage) -> None:
     switch = stage.switch()
     assert attempt(switch).state is StepState.DONE

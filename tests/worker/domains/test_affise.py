@@ -9,6 +9,8 @@ import pytest
 
 from core.domains import pauses
 from models import affise_items, observations
+from models.database import fetch
+from tests.conftest import SettingsEnv
 from tests.core.domains.yard import drafts, steps, switches
 from tests.integrations.platforms.made import affise_at, offers
 from tests.worker.domains.places import Open
@@ -158,6 +160,19 @@ def test_offers_that_cannot_be_listed_are_listed_later(tenant: Tenant) -> None:
     assert (tenant.request().status, tenant.step()[0]) == ("draft", "pending")
     tenant.sandbox.control("DELETE", f"faults/{fault}")
     tenant.wait(60)
+    assert (tenant.request().status, tenant.hosts()) == ("done", {B: 6})
+
+
+def test_switched_off_the_offers_wait_and_the_step_says_why(tenant: Tenant, settings_env: SettingsEnv) -> None:
+    settings_env(AFFISE_ENABLED="false")
+    tenant.use(None)
+    tenant.moved()
+    assert (tenant.request().status, tenant.step()[0]) == ("draft", "pending")
+    errors = fetch("select last_error from switch_step where step = 'affise' and last_error is not null")
+    assert errors == [("affise: switched off by AFFISE_ENABLED",)]
+    settings_env(AFFISE_ENABLED="true")
+    tenant.use(affise_at(f"{tenant.sandbox.url}/affise"))
+    tenant.pass_time(120)
     assert (tenant.request().status, tenant.hosts()) == ("done", {B: 6})
 
 
