@@ -22,7 +22,7 @@ app = typer.Typer(
     help="Requests to change offers at Affise: list, show, approve, reject, retry, rollback, limit.",
 )  # fmt: skip
 Number = Annotated[str, typer.Argument(metavar="ID", help="The request; list shows them.")]
-COLUMNS = ("id", "pipeline", "status", "old", "new", "items", "done", "failed", "approved_by", "created_at")
+COLUMNS = ("id", "pipeline", "status", "old", "new", "items", "done", "failed", "dry_run", "approved_by", "created_at")
 
 
 @app.command("list")

@@ -178,7 +178,7 @@ def set_() -> None:
         )
     secret = settings.telegram_webhook_secret.get_secret_value()
     _asked(lambda: port.set_webhook(settings.telegram_webhook_url, secret))
-    print(f"updates are delivered to {settings.telegram_webhook_url}")
+    print(f"updates are delivered to {settings.telegram_webhook_url}{_rehearsed(settings)}")
 
 
 @hook.command()
@@ -191,9 +191,13 @@ def delete() -> None:
 
       TELEGRAM_MODE=polling signalbox bot webhook delete
     """
-    _, port = _port()
+    settings, port = _port()
     _asked(port.delete_webhook)
-    print("updates wait for signalbox bot")
+    print(f"updates wait for signalbox bot{_rehearsed(settings)}")
+
+
+def _rehearsed(settings: Settings) -> str:
+    return " (dry run: Telegram was not told)" if settings.telegram_dry_run else ""
 
 
 def _asked(call: Callable[[], object]) -> None:

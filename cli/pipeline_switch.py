@@ -99,7 +99,7 @@ def _switch(name: str, reason: str, to: str | None, block: bool, seq: int, wait:
 
     made = persons.switch(name, acting(), reason, to=to, block=block, seq=seq)
     steps = _watched(made.id, name) if wait else _course(made.id)
-    return {"switch": made.seq, "to": made.to, "steps": {step.step: step.state.value for step in steps}}
+    return {"switch": made.seq, "to": made.to, "steps": {step.step: step.told for step in steps}}
 
 
 def _course(switch_id: int) -> list[Course]:

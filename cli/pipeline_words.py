@@ -110,9 +110,15 @@ def row_of(stock: Stock, platforms: dict[str, Badge], as_json: bool, *, all_held
         "blocked": [place.name for place in line.of(Role.BLOCKED)],
         "parked": [place.name for place in line.of(Role.PARKED)],
         "held": line.pipeline.held(now()), "all_held": all_held, "enabled": line.pipeline.enabled,
-        "platforms": {name: asdict(badge) for name, badge in platforms.items()},
+        "platforms": {name: _platform(name, badge) for name, badge in platforms.items()},
     }  # fmt: skip
     return row if as_json else row | _short(row)
+
+
+def _platform(name: str, badge: Badge) -> dict[str, Any]:
+    from core.domains import dry_runs
+
+    return asdict(badge) | ({"dry_run": True} if dry_runs.on(name) else {})
 
 
 def _short(row: dict[str, Any]) -> dict[str, str]:
@@ -126,7 +132,8 @@ def _short(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _badge(badge: dict[str, int]) -> str:
-    return f"{badge['in_sync']}/{badge['seen']}" + (f" ({badge['unread']} unread)" if badge["unread"] else "")
+    unread = f" ({badge['unread']} unread)" if badge["unread"] else ""
+    return f"{badge['in_sync']}/{badge['seen']}{unread}{' (dry run)' if badge.get('dry_run') else ''}"
 
 
 def document_of(stock: Stock) -> dict[str, Any]:
@@ -149,7 +156,7 @@ def document_of(stock: Stock) -> dict[str, Any]:
                    for spare in stock.spares],
         "runway": str(stock.runway),
         "switches": [asdict(switch) for switch in switch_history.last(number)],
-        "platforms": [{"platform": name} | asdict(badge)
+        "platforms": [{"platform": name} | _platform(name, badge)
                       for name, badge in switch_history.badges(now()).get(number, {}).items()],
         "drift": [_differing(judged) for judged in drift.differing(line, now())],
         "destinations": [{"url": url, "source": source} for _, url, source in pipeline_writes.destinations([number])],

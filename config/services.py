@@ -1,4 +1,4 @@
-"""What is set for every outside service alike: whether it is used, and how long it is waited for."""
+"""What is set for every outside service alike: whether it is used, written to, and how long it is waited for."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Waits = Annotated[Timeout, NoDecode, BeforeValidator(timeout)]
 
 
 class ServicesSettings(Section):
-    """Outside services: whether each is used, and how long it is waited for."""
+    """Outside services: whether each is used, whether it is written to, and how long it is waited for."""
 
     voluum_enabled: bool = Field(True, description="whether Voluum is used; false = as if it had no key")
     affise_enabled: bool = Field(True, description="whether Affise is used; false = as if it had no key")
@@ -65,6 +65,11 @@ class ServicesSettings(Section):
         True, description="whether the outside checker is asked; false = the built-in one answers"
     )
     telegram_enabled: bool = Field(True, description="whether Telegram is used; false = as if there were no bot")
+    voluum_dry_run: bool = Field(False, description="whether writes to Voluum are only logged, and answered as done")
+    affise_dry_run: bool = Field(False, description="whether writes to Affise are only logged, and answered as done")
+    telegram_dry_run: bool = Field(
+        False, description="whether messages to Telegram are only logged, by their length, and answered as sent"
+    )
     voluum_timeout: Waits = Field(Timeout(5, 30), description="Voluum: seconds to connect,read")
     affise_timeout: Waits = Field(Timeout(5, 30), description="Affise: seconds to connect,read")
     gsc_timeout: Waits = Field(Timeout(5, 30), description="Search Console: seconds to connect,read; 15 s in all")

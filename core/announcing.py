@@ -13,6 +13,7 @@ from config.settings import Settings, get_settings
 from core import alert_text, alerts, buttons
 from integrations.errors import OutcomeUnknown, RateLimited, Rejected, Unauthorized, Unavailable
 from integrations.reach import reach
+from integrations.telegram_dry import DryTelegram
 from integrations.telegram_port import Draft, Sent, TelegramPort
 from models import announcements, incidents, rate_buckets
 from models.alerts import STORM, Severity
@@ -212,6 +213,8 @@ def _edit(bot: TelegramPort, incident: Incident, text: str) -> None:
             raise
         if error.code not in ("message_gone", "migrated") or not incident.open:
             announcements.edited(incident.id, text)
+            if message.message_id < 0:
+                return  # said in a dry run only, and over: its end is told, in a message of its own
             raise
         announcements.forget_message(incident.id)
         return
@@ -244,4 +247,5 @@ def chat_bot(settings: Settings) -> TelegramPort | None:
     from integrations.telegram import Telegram  # most processes never talk to Telegram, and the library is large
 
     token, address = settings.telegram_bot_token.get_secret_value(), settings.telegram_api_url
-    return Telegram(token, address, **reach(settings, settings.telegram_timeout))
+    bot = Telegram(token, address, **reach(settings, settings.telegram_timeout))
+    return DryTelegram(bot) if settings.telegram_dry_run else bot

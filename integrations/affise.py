@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import structlog
@@ -45,6 +45,8 @@ class Affise:
 
     The rate limits of reading and writing are kept per process, unless `paces` are some that processes share.
     """
+
+    dry_run: ClassVar[bool] = False
 
     url: str
     key: str = field(repr=False)
@@ -120,8 +122,7 @@ class Affise:
         Raises ValueError for fields that are not ours to change, OutcomeUnknown when the answer got lost.
         `before_write` is called right before each attempt to write, and nothing is written when it raises.
         """
-        if not changes or not EDITABLE.issuperset(changes):
-            raise ValueError(f"an offer is edited in {' and '.join(sorted(EDITABLE))} only; leave the rest out")
+        check_editable(changes)
         path = f"/3.0/admin/offer/{int(offer_id)}"
         with uncertain():
             self._ask(self._writes, "POST", path, effect=Effect.ONCE, form=changes, first=before_write)
@@ -194,6 +195,12 @@ class Affise:
             return Unavailable(f"affise: {text}", sent=True)
         kind = Unauthorized if any(known in text.lower() for known in KEY_TEXTS) else Rejected
         return kind("status_2", text, status=200)
+
+
+def check_editable(changes: Mapping[str, str]) -> None:
+    """Raise ValueError for fields that are not ours to change."""
+    if not changes or not EDITABLE.issuperset(changes):
+        raise ValueError(f"an offer is edited in {' and '.join(sorted(EDITABLE))} only; leave the rest out")
 
 
 def _unseen(page: list[dict[str, Any]], seen: set[int], met: set[int]) -> Iterator[dict[str, Any]]:

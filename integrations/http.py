@@ -56,7 +56,8 @@ class Client:
     `timeout` is (connect, read) in seconds, `deadline` the seconds for everything together, `max_body` the most
     decoded bytes of an answer. `secrets` are removed wherever they show up. `rate` is calls a second, None for no
     limit. `longest_pause` is how long the breaker refuses at most. `overload_text` in an answer means 429, whatever
-    its status says. Plain http only to this machine or the sandbox. Raises ValueError for settings that cannot work.
+    its status says. `reads_only` makes any other call a RuntimeError. Plain http only to this machine or the sandbox.
+    Raises ValueError for settings that cannot work.
     """
 
     service: str
@@ -78,6 +79,7 @@ class Client:
     overload_text: bytes = b""
     on_recovery: Callable[[], None] | None = None
     longest_pause: float = LONGEST_PAUSE
+    reads_only: bool = False
     breaker: Breaker = field(init=False)
     limiter: Pace = field(init=False)
     _local: threading.local = field(init=False, default_factory=threading.local, repr=False)
@@ -113,6 +115,8 @@ class Client:
 
         `path` is appended to the base URL; give at most one of `json`, `form` and `body`.
         """
+        if self.reads_only and effect is not Effect.READ:
+            raise RuntimeError(f"{self.service}: a write in a dry run")
         request_id = str(new_id())
         content = orjson.dumps(json) if json is not None else body
         request = self._prepare(method, path, params, form or content, self._headers(request_id, json, headers))

@@ -73,6 +73,8 @@ class Telegram:
 
     def edit(self, message: Sent, text: str, buttons: Sequence[Sequence[Button]] = ()) -> None:
         """Make a message read so; one that reads so already is a success. Rejected `message_gone`: it is not there."""
+        if message.message_id < 0:
+            raise Rejected("message_gone", "it was sent in a dry run")
         draft = Draft(message.chat_id, text, buttons=buttons)
         try:
             self._edit(message, draft)
@@ -179,7 +181,8 @@ def _set_up(wire: Wire, base_url: str, timeout: tuple[float, float]) -> None:
 
 
 def _sending(draft: Draft) -> dict[str, Any]:
-    reply = draft.reply_to and types.ReplyParameters(draft.reply_to, allow_sending_without_reply=True)
+    answers = draft.reply_to and draft.reply_to > 0  # a message of a dry run is not there
+    reply = answers and types.ReplyParameters(draft.reply_to, allow_sending_without_reply=True)
     return {
         "chat_id": draft.chat_id,
         "text": draft.text,

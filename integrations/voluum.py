@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import orjson
@@ -31,6 +31,8 @@ class Voluum:
 
     The rate limit is kept per process, unless `pace` is one that processes share.
     """
+
+    dry_run: ClassVar[bool] = False
 
     url: str
     access_id: str = field(repr=False)

@@ -117,7 +117,8 @@ from affise_switch_item where request_id = %s
 """
 _COUNTS = """
 select request_id, count(*), sum(case when status in ('verified', 'skipped') then 1 else 0 end),
-    sum(case when status in ('failed', 'conflict') then 1 else 0 end)
+    sum(case when status in ('failed', 'conflict') then 1 else 0 end),
+    sum(case when last_error like 'dry run:%%' then 1 else 0 end)
 from affise_switch_item where request_id {in:uuid} group by request_id
 """
 _NEXT = """
@@ -201,10 +202,10 @@ def tally(request_id: UUID) -> Tally:
 
 
 def counts(request_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
-    """By request: how many items there are, how many are done, how many failed."""
-    found = {key: {"items": 0, "done": 0, "failed": 0} for key in request_ids}
-    for key, total, done, failed in bulk.read(_COUNTS, (bulk.among(map(str, request_ids)),)):
-        found[UUID(str(key))] = {"items": int(total), "done": int(done), "failed": int(failed)}
+    """By request: how many items there are, how many are done, how many failed, how many were not really written."""
+    found = {key: {"items": 0, "done": 0, "failed": 0, "dry_run": 0} for key in request_ids}
+    for key, total, done, failed, dry in bulk.read(_COUNTS, (bulk.among(map(str, request_ids)),)):
+        found[UUID(str(key))] = {"items": int(total), "done": int(done), "failed": int(failed), "dry_run": int(dry)}
     return found
 
 

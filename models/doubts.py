@@ -24,7 +24,8 @@ where switch_id = %s and platform = %s and state in ('planned', 'applying', 'app
 """
 _OPEN = """
 update switch_step set state = 'pending', lease_until = null, next_attempt_at = {instant}, opened_at = {instant},
-    tries = 0, look_again_at = null
+    tries = 0, look_again_at = null,
+    last_error = case when last_error like 'dry run:%%' then null else last_error end
 where look_again_at <= {instant} and ENDED and (%s = 0 or switch_id = %s) and exists (
     select 1 from domain_switch s join tracking_domain_pipeline p on p.id = s.pipeline_id
     where s.id = switch_step.switch_id and s.seq = p.switch_seq)

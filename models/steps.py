@@ -97,7 +97,8 @@ where switch_id = %s and platform = %s and state in ('planned', 'applying', 'app
 """
 _REOPEN = """
 update switch_step set state = 'pending', lease_until = null, next_attempt_at = {instant}, opened_at = {instant},
-    tries = 0
+    tries = 0,
+    last_error = case when last_error like 'dry run:%%' then null else last_error end
 where step {in:text} and state {in:text} and switch_id = (
     select s.id from domain_switch s join tracking_domain_pipeline p on p.id = s.pipeline_id
     where p.id = %s and s.seq = p.switch_seq)

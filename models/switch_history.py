@@ -14,6 +14,7 @@ from config.clock import now
 from models import bulk
 from models.database import fetch
 from models.domain_states import StepState
+from models.dry_marks import marked
 from models.fields import bind, instant
 from models.observations import UNREAD
 
@@ -44,6 +45,11 @@ class Course:
     done: int
     total: int
     error: str | None
+
+    @property
+    def told(self) -> str:
+        """The state as people read it."""
+        return told(self.state.value, self.error)
 
     @property
     def ended(self) -> bool:
@@ -92,7 +98,7 @@ from domain_switch s left join tracking_domain a on a.id = s.from_domain_id
 left join tracking_domain b on b.id = s.to_domain_id left join domain_evidence e on e.id = s.evidence_id
 where s.pipeline_id = %s order by s.seq desc limit %s
 """
-_STEPS = "select switch_id, step, state from switch_step where switch_id {in:int} order by step"
+_STEPS = "select switch_id, step, state, last_error from switch_step where switch_id {in:int} order by step"
 _COURSE = """
 select step, state, items_done, items_total, last_error from switch_step
 where switch_id = %s and state <> 'not_needed' order by step
@@ -138,14 +144,19 @@ def _past(row: Sequence[Any], steps: dict[str, str]) -> PastSwitch:
 
 def _steps(switch_ids: Iterable[int]) -> dict[int, dict[str, str]]:
     found: dict[int, dict[str, str]] = defaultdict(dict)
-    for number, step, state in bulk.read(_STEPS, (bulk.among(switch_ids),)):
-        found[number][step] = state
+    for number, step, state, error in bulk.read(_STEPS, (bulk.among(switch_ids),)):
+        found[number][step] = told(state, error)
     return found
 
 
 def course(switch_id: int) -> list[Course]:
     """How far what follows a switch has come, without what it does not need."""
     return [Course(step, StepState(state), *rest) for step, state, *rest in fetch(_COURSE, (switch_id,))]
+
+
+def told(state: str, error: str | None) -> str:
+    """The state of a step, and whether it was reached without writing anything."""
+    return f"{state} (dry run)" if marked(error) else state
 
 
 def roles_of(domain: str) -> list[PastRole]:

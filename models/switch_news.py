@@ -88,7 +88,8 @@ _OVER = """
 select s.seq from domain_switch s join tracking_domain_pipeline l on l.id = s.pipeline_id
 where s.pipeline_id = %s and s.to_domain_id is not null and s.announced_at is not null and s.decided_at <= {instant}
     and not exists (select 1 from switch_step t where t.switch_id = s.id and (t.state in ('pending', 'running')
-        or (s.seq = l.switch_seq and t.state in ('partial', 'failed'))))
+        or (s.seq = l.switch_seq and t.state in ('partial', 'failed'))
+        or (s.seq = l.switch_seq and t.step in ('voluum', 'affise') and t.last_error like 'dry run:%%')))
     and (s.seq < l.switch_seq or not exists (select 1 from domain_state d where d.domain_id = s.to_domain_id
         and d.source in ('gsb', 'dns', 'gsc') and d.verdict = 'unsafe'))
 """

@@ -66,7 +66,7 @@ where t.state in ('pending', 'running') group by t.step
 """
 _UNPROVED = """
 select exists (select 1 from switch_step where switch_id = %s and step in ('voluum', 'affise')
-    and state not in ('done', 'not_needed'))
+    and (state not in ('done', 'not_needed') or last_error like 'dry run:%%'))
 """
 _WAKE = """
 update switch_step set next_attempt_at = {instant}

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from config.clock import now
-from core.domains import affise_course, pauses, platform_plan, steps
+from core.domains import affise_course, dry_runs, pauses, platform_plan, steps
 from core.domains.affise_course import NOTHING, SERVICE, Course, News
 from core.domains.affise_planning import no_tenant
 from core.domains.platform_plan import Change, Found
@@ -127,7 +127,8 @@ def _judge(found: Tried, before: Raw, after: Raw, lost: OutcomeUnknown | None, a
 
 
 def _proved(found: Tried, state: State, raw: Raw, at: datetime) -> Tried:
-    return replace(found, ended=_ended(found.item, state, raw=raw), seen=_seen(found, raw, at))
+    ended = _ended(found.item, state, error=dry_runs.remark(SERVICE, None), raw=raw)
+    return replace(found, ended=ended, seen=_seen(found, raw, at))
 
 
 def _surprised(found: Tried, raw: Raw, moved: list[str], at: datetime) -> Tried:
@@ -162,6 +163,9 @@ def _ended(item: Item, status: State, *, error: str | None = None, raw: Raw | No
 
 
 def _seen(found: Tried, raw: Raw, at: datetime) -> tuple[Observation, ...]:
+    """What the offer shows; in a dry run that is partly what was never written."""
+    if dry_runs.on(SERVICE):
+        return ()
     only = {"id": found.item.offer_id, found.item.field: raw.get(found.item.field)}
     return tuple(affise_course.observed(found.request, [only], None, at))
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from config.clock import now
-from core.domains import pipelines, platform_plan, steps
+from core.domains import dry_runs, pipelines, platform_plan, steps
 from core.domains.persons import AlreadyChanged, By, Refused, record
 from core.domains.platform_plan import Change
 from models import affise_items as items
@@ -99,6 +99,8 @@ def rollback(request_id: UUID | str, by: By) -> Request:
 
 
 def _rollback(request: Request, by: By) -> Request:
+    if dry_runs.on(Step.AFFISE):
+        raise Refused("affise: AFFISE_DRY_RUN is on, so that nothing can be taken back")
     _expect(request, *_MAY_TAKE_BACK)
     _expect_newest(request)
     if request.undo_of:
@@ -132,7 +134,7 @@ def _limit(name: str, by: By, auto: bool | None, most: int | None) -> tuple[bool
 def _was_written(item: Item) -> bool:
     """Also one that failed after an edit was sent: it is written back only where the offer shows our address."""
     sent = item.applied_at is not None and item.status is ChangeState.FAILED
-    return sent or item.status is ChangeState.VERIFIED
+    return (sent or item.status is ChangeState.VERIFIED) and not dry_runs.marked(item.last_error)
 
 
 def _undone(item: Item) -> Change:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.domains.affise_course import Course, News
+from core.domains import dry_runs
+from core.domains.affise_course import SERVICE, Course, News
 from core.domains.hosts import host_of
 from models.affise_items import Item
 from models.affise_requests import Request
@@ -44,7 +45,7 @@ def failed(course: Course) -> dict[str, Any]:
     }
     return {
         "object": request.pipeline,
-        "happened": f"Affise: {done}/{total} addresses on {request.new}",
+        "happened": f"Affise{' (dry run)' if dry_runs.on(SERVICE) else ''}: {done}/{total} addresses on {request.new}",
         "done": doing.get(course.news) if course.news else None,
         "left": course.error,
     }

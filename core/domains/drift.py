@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from config.clock import now
-from core.domains import platform_looks, refusals, steps
+from core.domains import dry_runs, platform_looks, refusals, steps
 from core.domains.hosts import host_of
 from core.domains.persons import By, record
 from core.domains.pipelines import subject
@@ -27,10 +27,14 @@ SYSTEM = By("system", kind="system")
 
 
 class State(StrEnum):
-    """What a field shows: the active domain, another one of the pipeline, a stranger's, or nobody knows."""
+    """What a field shows: the active domain, another one of the pipeline, a stranger's, or nobody knows.
+
+    Another one of the pipeline is what has to be expected while nothing is written.
+    """
 
     SAME = "same"
     DRIFT = "drift"
+    DRY_RUN = "dry run"
     CONFLICT = "conflict"
     UNREAD = "unread"
 
@@ -77,9 +81,10 @@ def compare(found: Look) -> Compared:
     lines = [line for line in pipelines.all_lines() if _uses(line, found.platform)]
     _keep(found, lines, at)
     judged = judge(observations.of([found.platform]), lines, at)
-    drifting = _by_pipeline(judged, State.DRIFT)
+    drifting = _by_pipeline(judged, State.DRIFT, State.DRY_RUN)
     fit = [line for line in lines if line.pipeline.id in drifting and line.active]
-    reopened, stuck = _put_right(found.platform, _worth_a_try(found, fit, drifting), at)
+    mendable = [] if dry_runs.on(found.platform) else _worth_a_try(found, fit, drifting)
+    reopened, stuck = _put_right(found.platform, mendable, at)
     return Compared(
         found.platform, sum(map(len, drifting.values())),
         tuple(key_of(found.platform, line) for line in fit), tuple(reopened),
@@ -136,7 +141,9 @@ def _state(seen: Observation, line: Line | None, at: datetime) -> State:
         return State.CONFLICT
     if seen.domain == _expected(line):
         return State.SAME
-    return State.DRIFT if line.place(seen.domain) else State.CONFLICT
+    if not line.place(seen.domain):
+        return State.CONFLICT
+    return State.DRY_RUN if dry_runs.on(seen.platform) else State.DRIFT
 
 
 def _expected(line: Line) -> str | None:
@@ -152,10 +159,10 @@ def differing(line: Line, at: datetime) -> list[Judged]:
     return [one for one in judged if one.state is not State.SAME]
 
 
-def _by_pipeline(judged: Iterable[Judged], state: State) -> dict[int, list[Observation]]:
+def _by_pipeline(judged: Iterable[Judged], *states: State) -> dict[int, list[Observation]]:
     found: dict[int, list[Observation]] = defaultdict(list)
     for one in judged:
-        if one.state is state and one.seen.pipeline_id is not None:
+        if one.state in states and one.seen.pipeline_id is not None:
             found[one.seen.pipeline_id].append(one.seen)
     return found
 

@@ -9,8 +9,10 @@ from functools import lru_cache
 from config.clock import now
 from config.settings import Settings, get_settings
 from integrations.affise import READ_BURST, READ_RATE, WRITE_BURST, WRITE_RATE, Affise
+from integrations.affise_dry import DryAffise
 from integrations.errors import RateLimited
 from integrations.voluum import BURST, RATE, Voluum
+from integrations.voluum_dry import DryVoluum
 from models import rate_buckets
 from models.rate_buckets import Exhausted, Limit
 
@@ -49,9 +51,11 @@ def affise() -> Affise | None:
 
 @lru_cache(maxsize=1)
 def _voluum(settings: Settings) -> Voluum | None:
-    return Voluum.from_settings(settings, SharedPace(VOLUUM))
+    kind = DryVoluum if settings.voluum_dry_run else Voluum
+    return kind.from_settings(settings, SharedPace(VOLUUM))
 
 
 @lru_cache(maxsize=1)
 def _affise(settings: Settings) -> Affise | None:
-    return Affise.from_settings(settings, (SharedPace(AFFISE_READS), SharedPace(AFFISE_WRITES)))
+    kind = DryAffise if settings.affise_dry_run else Affise
+    return kind.from_settings(settings, (SharedPace(AFFISE_READS), SharedPace(AFFISE_WRITES)))

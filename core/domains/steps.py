@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from config import clock
 from config.clock import now
+from core.domains import dry_runs
 from integrations.errors import Unavailable
 from models import doubts, unfinished
 from models import steps as rows
@@ -93,8 +94,12 @@ def progress(held: Claim, done: int, total: int) -> bool:
 
 
 def finish(held: Claim, state: StepState, *, done: int = 0, total: int = 0, error: str | None = None) -> bool:
-    """Close a step, in the caller's transaction; False if it is not ours any more. Done: proved by reading back."""
-    proved_at = now() if state is StepState.DONE else None
+    """Close a step, in the caller's transaction; False if it is not ours any more. Done: proved by reading back.
+
+    In a dry run nothing is proved, and that nothing was written is stored with it.
+    """
+    proved_at = now() if state is StepState.DONE and not dry_runs.on(held.step.value) else None
+    error = dry_runs.remark(held.step.value, error)
     return rows.end(held, state, done, total, error and error[:LONGEST_ERROR], proved_at)
 
 

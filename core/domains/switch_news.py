@@ -11,11 +11,11 @@ from core import alerts, announcing, buttons
 from core.alerts import Severity
 from core.announcing import Told
 from core.buttons import Action, Wanted
-from core.domains import spares, steps, switch_text, undo
+from core.domains import dry_runs, spares, steps, switch_text, undo
 from core.domains.steps import Claim
 from models import alert_edits, incidents, switch_news
 from models.conflicts import transaction
-from models.domain_states import StepState, Trigger
+from models.domain_states import Step, StepState, Trigger
 from models.incidents import Incident
 from models.switch_news import Made
 
@@ -94,7 +94,7 @@ def _words(switched: Made) -> dict[str, Any]:
     return switch_text.payload(
         switched, switch_news.proof(switched), switch_news.steps(switched.id), left=spares.left(switched.pipeline_id),
         waits=switch_news.waits_for_approval(switched.id), undo_until=_undo_until(switched),
-        zone=get_settings().local_timezone,
+        zone=get_settings().local_timezone, dry=[step for step in Step if dry_runs.on(step.value)],
     )  # fmt: skip
 
 

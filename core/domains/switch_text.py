@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.domain_states import Step, StepState
+from models.dry_marks import MARK, marked
 from models.switch_news import Made, Proof, StepFacts
 
 PROVIDERS = {"safebrowsing-v5": "Google Safe Browsing", "webrisk": "Google Web Risk"}
@@ -46,9 +47,15 @@ def _sureness(proof: Proof) -> str:
     return f"confirmed {proof.answers}x, {proof.seconds} s apart"
 
 
-def platforms(switched: Made, steps: Mapping[Step, StepFacts], *, waits: bool) -> list[str]:
-    """How far the platforms have followed; `waits` if a person has to agree at Affise."""
-    texts = [f"{step.value.capitalize()}: {_course(steps[step], waits)}" for step in _OBJECTS if _needed(steps, step)]
+def platforms(
+    switched: Made, steps: Mapping[Step, StepFacts], *, waits: bool, dry: Collection[Step] = ()
+) -> list[str]:  # fmt: skip
+    """How far the platforms have followed; `waits` if a person has to agree at Affise, `dry` are not written to now."""
+    texts = [
+        f"{step.value.capitalize()}: {_course(steps[step], waits)}{_rehearsed(steps[step], dry)}"
+        for step in _OBJECTS
+        if _needed(steps, step)
+    ]
     if switched.to is None and switched.with_voluum:
         texts.insert(0, "Voluum: left alone, there is nothing to point it at")
     return texts
@@ -66,6 +73,12 @@ def _course(facts: StepFacts, waits: bool) -> str:
     if facts.state is StepState.DONE:
         return count if facts.total else "nothing to change"
     return (count if facts.total else "waiting") + (_COURSE.get(facts.state) or _trying(facts))
+
+
+def _rehearsed(facts: StepFacts, dry: Collection[Step]) -> str:
+    """What has ended says how it did, what is under way how it would."""
+    under_way = facts.state in (StepState.PENDING, StepState.RUNNING)
+    return f", {MARK}" if (facts.step in dry if under_way else marked(facts.error)) else ""
 
 
 def _trying(facts: StepFacts) -> str:
@@ -86,13 +99,13 @@ def footing(switched: Made, undo_until: datetime | None, zone: str) -> str:
 
 def payload(
     switched: Made, proof: Proof | None, steps: Mapping[Step, StepFacts], *, left: str, waits: bool,
-    undo_until: datetime | None, zone: str,
+    undo_until: datetime | None, zone: str, dry: Collection[Step] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """The words of an incident about a switch."""
     return {
         "object": headline(switched),
         "happened": reason(switched, proof),
-        "done": [*platforms(switched, steps, waits=waits), *([BY_HAND] if switched.source else [])],
+        "done": [*platforms(switched, steps, waits=waits, dry=dry), *([BY_HAND] if switched.source else [])],
         "left": left,
         "evidence": footing(switched, undo_until, zone),
     }

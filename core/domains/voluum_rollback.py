@@ -30,6 +30,8 @@ def roll_back(switch_id: int, by: By) -> tuple[int, int]:
     if account is None:
         why = why_missing(get_settings(), SERVICE, "set VOLUUM_ACCESS_ID and VOLUUM_ACCESS_KEY first")
         raise Refused(f"voluum: {why}")
+    if account.dry_run:
+        raise Refused("voluum: VOLUUM_DRY_RUN is on, so that nothing can be put back")
     _check(switch_id)
     with db.atomic():
         record(by, "voluum.rollback", f"switch:{switch_id}")

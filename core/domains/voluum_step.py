@@ -9,7 +9,7 @@ from config import clock
 from config.clock import now
 from config.services import why_missing
 from config.settings import get_settings
-from core.domains import pauses, platforms, steps
+from core.domains import dry_runs, pauses, platforms, steps
 from core.domains import platform_plan as plans
 from core.domains.platform_plan import Found
 from core.domains.step_outcomes import Outcome, Then
@@ -195,8 +195,8 @@ class _Work:
         """The state of the item, what was seen and how far the step is, together."""
 
         def store() -> None:
-            changes.settle(item, state, now(), error)
-            if raw is not None:
+            changes.settle(item, state, now(), dry_runs.remark(SERVICE, error))
+            if raw is not None and not self.account.dry_run:
                 observations.record(list(seen(item, raw, self.claim.pipeline_id)))
             steps.progress(self.claim, *changes.tally(self.claim.switch_id, SERVICE))
 

@@ -77,6 +77,13 @@ def test_the_webhook_is_set_with_its_secret_and_taken_away(embedded: Cli, bot: S
     assert webhook(sandbox) is None
 
 
+def test_in_a_dry_run_the_webhook_stays_as_it_is(embedded: Cli, bot: SettingsEnv, sandbox: Sandbox) -> None:
+    bot(**HOOK, TELEGRAM_DRY_RUN="true")
+    for word in ("set", "delete"):
+        assert (embedded("bot", "webhook", word), "(dry run: Telegram was not told)" in embedded.out) == (0, True)
+    assert (webhook(sandbox), sandbox.journal("telegram")) == (None, [])
+
+
 def webhook(sandbox: Sandbox) -> Any:
     return sandbox.control("GET", "state/telegram")["webhook"]
 

@@ -108,3 +108,11 @@ def test_a_word_that_is_neither_is_refused(settings_env: SettingsEnv, name: str)
 def test_a_service_says_why_it_is_not_there(settings_env: SettingsEnv) -> None:
     assert why_missing(settings_env(), "affise", "no key") == "no key"
     assert why_missing(settings_env(AFFISE_ENABLED="off"), "affise", "no key") == "switched off by AFFISE_ENABLED"
+
+
+def test_a_dry_run_is_off_by_itself(settings_env: SettingsEnv) -> None:
+    names = ("voluum_dry_run", "affise_dry_run", "telegram_dry_run")
+    settings = settings_env()
+    assert [getattr(settings, name) for name in names] == [False] * 3
+    with pytest.raises(SettingsError, match=r"^AFFISE_DRY_RUN: "):
+        settings_env(AFFISE_DRY_RUN="maybe")

@@ -8,7 +8,7 @@ import structlog
 
 from config.clock import now
 from core.buttons import Action, button
-from core.domains import affise_text, steps
+from core.domains import affise_text, dry_runs, steps
 from core.domains.affise_course import SERVICE, Course, News
 from core.domains.steps import Due
 from models import affise_items
@@ -77,12 +77,14 @@ def _service(course: Course) -> None:
 def _tell(request: Request, course: Course) -> None:
     approvals.settle()
     announce(request.switch_id)
-    log.info("affise_request_moved", request_id=str(request.id), news=course.news, status=request.status.value)
+    log.info("affise_request_moved", request_id=str(request.id), news=course.news, status=request.status.value,
+             dry_run=dry_runs.on(SERVICE))  # fmt: skip
     if course.news in (News.AWAITING, News.OVERDUE):
         _ask(request, late=course.news is News.OVERDUE)
     elif request.status is SwitchRequestState.DONE:
-        alerts.well(FAILED, _key(request))
-        _measure(course)
+        if not dry_runs.on(SERVICE):
+            alerts.well(FAILED, _key(request))
+            _measure(course)
     elif request.undo_of is None and request.status is not SwitchRequestState.REJECTED:
         _fail(request, course)
 

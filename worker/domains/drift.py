@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from config.clock import now
-from core.domains import drift, platform_looks, steps
+from core.domains import drift, dry_runs, platform_looks, steps
 from core.domains.drift import Compared
 from core.domains.platform_looks import Look
 from integrations.errors import OutsideError, Unauthorized
@@ -57,7 +57,7 @@ def _compare(look: Look) -> int:
         _tell(found)
     metrics.PLATFORM_DRIFT.labels(found.platform).set(found.drifted)
     log.info("platform_read", platform=found.platform, drifted=found.drifted, reopened=len(found.reopened),
-             conflicts=len(found.conflicts))  # fmt: skip
+             conflicts=len(found.conflicts), dry_run=dry_runs.on(found.platform))  # fmt: skip
     return found.drifted
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from config.clock import now
 from core.buttons import Action, button
-from core.domains import pauses, steps
+from core.domains import dry_runs, pauses, steps
 from core.domains.step_outcomes import Outcome, Then
 from core.domains.steps import Claim, Due
 from models.database import db
@@ -33,7 +33,8 @@ def conclude(claim: Claim, outcome: Outcome) -> None:
         if found.reached and found.then is not Then.REFUSED and not accept(claim.step.value) and claim.tries:
             _wake(claim.step)
         _ENDINGS[found.then](claim, found)
-    log.info("step_attempted", switch_id=claim.switch_id, step=claim.step.value, then=found.then.value)
+    log.info("step_attempted", switch_id=claim.switch_id, step=claim.step.value, then=found.then.value,
+             dry_run=dry_runs.on(claim.step.value))  # fmt: skip
 
 
 def _end(claim: Claim, outcome: Outcome) -> None:
@@ -43,7 +44,7 @@ def _end(claim: Claim, outcome: Outcome) -> None:
     look_again(claim.switch_id, claim.step)
     _report(claim, outcome)
     _name(claim, outcome)
-    if outcome.state is StepState.DONE:
+    if outcome.state is StepState.DONE and not dry_runs.on(claim.step.value):
         metrics.reached(claim.trigger.value, claim.step.value, claim.decided_at, now())
         if not steps.unproved(claim.switch_id):
             metrics.reached(claim.trigger.value, "total", claim.decided_at, now())
@@ -113,11 +114,13 @@ def _later(claim: Claim, outcome: Outcome, wait: timedelta, *, costs: bool = Fal
 
 def _report(claim: Claim, outcome: Outcome) -> None:
     key = f"{claim.pipeline_id}:{claim.step.value}"
+    rehearsed = dry_runs.on(claim.step.value)
     if outcome.state is StepState.DONE:
-        alerts.well(FAILED, key)
+        if not rehearsed:
+            alerts.well(FAILED, key)
         return
     severity = Severity.WARNING if outcome.state is StepState.PARTIAL else Severity.CRITICAL
-    platform = claim.step.value.capitalize()
+    platform = claim.step.value.capitalize() + (" (dry run)" if rehearsed else "")
     alerts.tell(
         FAILED, key, severity, object=claim.pipeline,
         happened=f"{platform}: {outcome.done}/{outcome.total} on {claim.target}, switch #{claim.seq}",

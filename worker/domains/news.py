@@ -8,7 +8,7 @@ import structlog
 
 from config.clock import now
 from core.announcing import Told
-from core.domains import steps, switch_news, undo
+from core.domains import dry_runs, steps, switch_news, undo
 from core.domains.steps import Claim, Due
 from core.domains.switch_news import NotYet
 from integrations.errors import OutsideError, RateLimited, Rejected
@@ -62,7 +62,8 @@ def _tell(switched: Made, claim: Claim) -> None:
     except (NotYet, OutsideError) as error:
         _fail(claim, error)
         return
-    metrics.reached(switched.trigger.value, Step.TELEGRAM.value, switched.decided_at, now())
+    if not dry_runs.on(Step.TELEGRAM.value):
+        metrics.reached(switched.trigger.value, Step.TELEGRAM.value, switched.decided_at, now())
     log.info("switch_announced", switch_id=switched.id, result=told.value)
     if told is Told.MORE:
         alerts.announce(switch_news.told_of(switched))

@@ -1,0 +1,10 @@
+"""The mark on rows whose writes did not go out, because they were made in a dry run."""
+
+from __future__ import annotations
+
+MARK = "dry run: not written"
+
+
+def marked(error: str | None) -> bool:
+    """Whether what is stored as an error says that nothing was written."""
+    return error is not None and error.startswith(MARK)
