@@ -45,20 +45,11 @@ class Settings(
 
     @model_validator(mode="before")
     @classmethod
-    def _switched_off_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
-        """Validators of this mode go from the last to the first."""
-        return services.without_switched_off(values)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _sandbox_stands_in(cls, values: dict[str, object]) -> dict[str, object]:
-        url = values.get("sandbox_url")
-        return sandbox.stand_ins(str(url)) | values if url else values
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
-        return {name: value for name, value in values.items() if value != "" or name == "spool_dir"}
+    def _as_meant(cls, values: dict[str, object]) -> dict[str, object]:
+        """Empty is unset, the sandbox stands in for what is unset, and what is switched off is unset in any case."""
+        given = {name: value for name, value in values.items() if value != "" or name == "spool_dir"}
+        url = given.get("sandbox_url")
+        return services.without_switched_off(sandbox.stand_ins(str(url)) | given if url else given)
 
     @field_validator("trusted_proxies", "allowlist_nets", "dns_sinkholes", mode="before")
     @classmethod

@@ -211,13 +211,12 @@ def _edit(bot: TelegramPort, incident: Incident, text: str) -> None:
     except Rejected as error:
         if isinstance(error, Unauthorized):
             raise
-        if error.code not in ("message_gone", "migrated") or not incident.open:
+        if error.code in ("message_gone", "migrated") and incident.open:
+            announcements.forget_message(incident.id)
+            return
+        if message.message_id > 0:  # else it was said in a dry run only, and its end has a message of its own
             announcements.edited(incident.id, text)
-            if message.message_id < 0:
-                return  # said in a dry run only, and over: its end is told, in a message of its own
             raise
-        announcements.forget_message(incident.id)
-        return
     announcements.edited(incident.id, text)
 
 

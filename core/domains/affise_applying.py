@@ -9,9 +9,8 @@ from functools import partial
 from typing import Any
 
 from config.clock import now
-from core.domains import affise_course, dry_runs, pauses, platform_plan, steps
+from core.domains import affise_course, dry_runs, pauses, platform_plan, platforms, steps
 from core.domains.affise_course import NOTHING, SERVICE, Course, News
-from core.domains.affise_planning import no_tenant
 from core.domains.platform_plan import Change, Found
 from core.domains.steps import Claim
 from integrations.affise import Affise
@@ -64,7 +63,7 @@ def change(item_id: int, affise: Affise | None) -> Tried | None:
 def _try(found: Tried, affise: Affise | None) -> Tried:
     try:
         if affise is None:
-            raise no_tenant()
+            raise platforms.no_tenant()
         return _write(found, affise)
     except steps.Overtaken:
         return found

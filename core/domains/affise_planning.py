@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from config.clock import now
-from config.services import why_missing
 from config.settings import get_settings
-from core.domains import affise_changes, affise_course, pauses, platform_plan, refusals, steps
+from core.domains import affise_changes, affise_course, pauses, platform_plan, platforms, refusals, steps
 from core.domains.affise_course import NOTHING, SERVICE, Course, News, State
 from core.domains.platform_plan import Change, Mention
 from core.domains.steps import Claim
 from integrations.affise import Affise
-from integrations.errors import OutsideError, RateLimited, Rejected, Unauthorized, Unavailable
+from integrations.errors import OutsideError, RateLimited, Rejected, Unauthorized
 from models import affise_items as items
 from models import affise_refusals, observations
 from models import affise_requests as rows
@@ -26,7 +25,6 @@ from models.observations import Observation
 
 APPROVAL_LASTS = timedelta(hours=24)
 OVERDUE_AFTER = timedelta(minutes=15)
-_NO_TENANT = "no account is set; set AFFISE_BASE_URL and AFFISE_API_KEY"
 _OPEN_STEP = (StepState.PENDING, StepState.RUNNING)
 _TO_PLAN = (State.DRAFT, State.APPROVED)
 _ENDED = (State.DONE, State.PARTIAL, State.FAILED)
@@ -81,7 +79,7 @@ def _listed(found: Looked, affise: Affise | None) -> Looked:
 
 def _read(found: Looked, affise: Affise | None) -> Looked:
     if affise is None:
-        raise no_tenant()
+        raise platforms.no_tenant()
     request, at = found.request, now()
     former = steps.former(request.pipeline_id) - {request.new}
     offers = list(affise.offers())
@@ -90,11 +88,6 @@ def _read(found: Looked, affise: Affise | None) -> Looked:
     seen = affise_course.observed(request, offers, hosts, at)
     mentions = platform_plan.offer_mentions(offers, former)
     return replace(found, changes=tuple(changes), mentions=tuple(mentions), seen=tuple(seen))
-
-
-def no_tenant() -> Unavailable:
-    """Without an account nothing can be done, and perhaps there is one later."""
-    return Unavailable(f"affise: {why_missing(get_settings(), SERVICE, _NO_TENANT)}")
 
 
 def keep(found: Looked | None) -> Course:

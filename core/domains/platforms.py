@@ -7,15 +7,17 @@ from datetime import timedelta
 from functools import lru_cache
 
 from config.clock import now
+from config.services import why_missing
 from config.settings import Settings, get_settings
 from integrations.affise import READ_BURST, READ_RATE, WRITE_BURST, WRITE_RATE, Affise
 from integrations.affise_dry import DryAffise
-from integrations.errors import RateLimited
+from integrations.errors import RateLimited, Unavailable
 from integrations.voluum import BURST, RATE, Voluum
 from integrations.voluum_dry import DryVoluum
 from models import rate_buckets
 from models.rate_buckets import Exhausted, Limit
 
+_NO_TENANT = "no account is set; set AFFISE_BASE_URL and AFFISE_API_KEY"
 VOLUUM = Limit("voluum", RATE, BURST)
 AFFISE_READS = Limit("affise:reads", READ_RATE, READ_BURST)
 AFFISE_WRITES = Limit("affise:writes", WRITE_RATE, WRITE_BURST)
@@ -47,6 +49,11 @@ def voluum() -> Voluum | None:
 def affise() -> Affise | None:
     """The tenant at Affise; None when none is set."""
     return _affise(get_settings())
+
+
+def no_tenant() -> Unavailable:
+    """What work at Affise ends in where none is set: perhaps there is one later."""
+    return Unavailable(f"affise: {why_missing(get_settings(), 'affise', _NO_TENANT)}")
 
 
 @lru_cache(maxsize=1)
