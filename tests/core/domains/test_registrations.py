@@ -32,7 +32,14 @@ def test_a_second_domain_of_a_registry_waits_its_turn(sqlite_database: Any, sand
         ("one.test", "two.test"), RegistrationState.REGISTERED
     )
     assert asked(sandbox) == ["one.test", "two.test"]
-    assert registrations.look(["three.test"], here, seconds=0) == {}
+
+
+def test_a_domain_whose_turn_does_not_come_in_time_is_left_out(
+    sqlite_database: Any, sandbox: Sandbox, here: Settings
+) -> None:
+    with time_machine.travel(now(), tick=False):
+        assert list(registrations.look(["one.test"], here, seconds=20)) == ["one.test"]
+        assert registrations.look(["two.test"], here, seconds=0) == {}
 
 
 def test_a_registry_that_wants_to_be_left_alone_is_left_alone_by_every_process(
