@@ -22,8 +22,18 @@ from integrations.errors import (
 )
 from integrations.http import Client, Effect, Reply
 from integrations.limiter import Pace
-from integrations.platforms import BREAKER_SECONDS, for_lists, listed, patiently, sharing, uncertain
+from integrations.platforms import (
+    BREAKER_SECONDS,
+    LIST_PATIENCE,
+    PATIENCE,
+    for_lists,
+    listed,
+    patiently,
+    sharing,
+    uncertain,
+)
 from integrations.reach import reach
+from integrations.reading import Reading
 
 READ_RATE, READ_BURST = 2.0, 10
 WRITE_RATE, WRITE_BURST = 1.0, 5
@@ -60,6 +70,7 @@ class Affise:
     client: Client = field(init=False, repr=False)
     _lists: Client = field(init=False, repr=False)
     _writes: Client = field(init=False, repr=False)
+    _reading: Reading[Sequence[dict[str, Any]]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.client = Client(
@@ -80,6 +91,7 @@ class Affise:
         if self.paces:
             self.client.limiter, self._writes.limiter = self.paces
         self._lists = for_lists(self.client)
+        self._reading = Reading(lambda: list(self._listed(STATUSES)))
 
     @classmethod
     def from_settings(cls, settings: Settings, paces: tuple[Pace, Pace] | None = None) -> Affise | None:
@@ -91,8 +103,12 @@ class Affise:
         limits = reach(settings, settings.affise_timeout)
         return cls(settings.affise_base_url, key, texts, paces=paces, **limits)
 
-    def offers(self, statuses: Sequence[str] = STATUSES) -> Iterator[dict[str, Any]]:
-        """Every offer once, by id. Pages shift while offers change, so a list that moved is read again.
+    def offers(self, statuses: Sequence[str] = STATUSES) -> Sequence[dict[str, Any]]:
+        """Every offer once, by id; those who ask at the same time share one list and must not change it."""
+        return self._reading.get() if statuses == STATUSES else list(self._listed(statuses))
+
+    def _listed(self, statuses: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Pages shift while offers change, so a list that moved is read again.
 
         After the third reading the list is left as it is; an offer missed then is found by the next check.
         """
@@ -170,7 +186,8 @@ class Affise:
             return client.call(method, path, effect=effect, form=form)
 
         try:
-            document = patiently(attempt).json
+            # a page that is given up costs all pages before it
+            document = patiently(attempt, LIST_PATIENCE if client is self._lists else PATIENCE).json
         except RateLimited as limited:
             self._hold(limited)
             raise

@@ -12,7 +12,8 @@ from integrations.errors import Malformed, OutcomeUnknown, RateLimited, Unavaila
 from integrations.http import Client
 
 LIST_BYTES = 32 << 20
-PATIENCE_SECONDS = 3.0
+PATIENCE, LIST_PATIENCE = 3.0, 20.0
+"""Seconds to wait for our own limiter in all, for a call and for a page of a list."""
 BREAKER_SECONDS = 30.0
 """How long a platform is left alone at most: its own retries are rare, and it must be noticed soon when it is back."""
 
@@ -33,9 +34,10 @@ def for_lists(client: Client) -> Client:
     return sharing(client, max_body=LIST_BYTES, compressed=True)
 
 
-def patiently(call: Callable[[], _Result], sleep: Callable[[float], None] = time.sleep) -> _Result:
-    """Run a call, waiting out our own limiter while that takes seconds; a longer wait is raised as RateLimited."""
-    left = PATIENCE_SECONDS
+def patiently(
+    call: Callable[[], _Result], left: float = PATIENCE, sleep: Callable[[float], None] = time.sleep
+) -> _Result:
+    """Run a call, waiting out our own limiter for `left` seconds; a longer wait is raised as RateLimited."""
     while True:
         try:
             return call()

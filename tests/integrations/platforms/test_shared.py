@@ -6,7 +6,7 @@ import pytest
 
 from integrations.errors import Malformed, OutcomeUnknown, OutsideError, RateLimited, Rejected, Unavailable
 from integrations.http import Client
-from integrations.platforms import LIST_BYTES, PATIENCE_SECONDS, for_lists, listed, patiently, sharing, uncertain
+from integrations.platforms import LIST_BYTES, LIST_PATIENCE, PATIENCE, for_lists, listed, patiently, sharing, uncertain
 
 
 class Limited:
@@ -21,7 +21,7 @@ class Limited:
         return "answer"
 
     def run(self) -> str:
-        return patiently(self, self.slept.append)
+        return patiently(self, sleep=self.slept.append)
 
 
 REFUSALS = [Limited(10.0), Limited(0.1, sent=True), Limited(*[1.0] * 9)]
@@ -39,7 +39,12 @@ def test_a_short_wait_for_our_own_limiter_is_waited_out() -> None:
 def test_a_long_wait_or_one_that_the_service_asked_for_is_left_to_the_queue(limited: Limited) -> None:
     with pytest.raises(RateLimited):
         limited.run()
-    assert sum(limited.slept) <= PATIENCE_SECONDS
+    assert sum(limited.slept) <= PATIENCE
+
+
+def test_a_page_of_a_list_is_waited_for_longer() -> None:
+    limited = Limited(*[1.0] * 9)
+    assert patiently(limited, LIST_PATIENCE, limited.slept.append) == "answer"
 
 
 @pytest.mark.parametrize(
