@@ -11,6 +11,7 @@ from uuid import UUID
 from models import affise_refusals, bulk
 from models.database import execute, fetch, is_postgres
 from models.domain_states import ChangeState
+from models.dry_marks import MARKED
 from models.fields import bind, instant
 from models.pipelines import moment
 
@@ -118,9 +119,9 @@ from affise_switch_item where request_id = %s
 _COUNTS = """
 select request_id, count(*), sum(case when status in ('verified', 'skipped') then 1 else 0 end),
     sum(case when status in ('failed', 'conflict') then 1 else 0 end),
-    sum(case when last_error like 'dry run:%%' then 1 else 0 end)
+    sum(case when MARKED then 1 else 0 end)
 from affise_switch_item where request_id {in:uuid} group by request_id
-"""
+""".replace("MARKED", MARKED)
 _NEXT = """
 select id, next_attempt_at from affise_switch_item where request_id = %s and {open}
 order by case when next_attempt_at is null then 0 else 1 end, next_attempt_at, offer_id, field desc, id limit 1

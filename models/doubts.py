@@ -7,6 +7,7 @@ from datetime import datetime
 from models import bulk
 from models.database import execute
 from models.domain_states import Step
+from models.dry_marks import FORGOTTEN
 from models.fields import bind, instant
 from models.unfinished import LONGEST_CALL, REQUEST, Due
 
@@ -25,11 +26,11 @@ where switch_id = %s and platform = %s and state in ('planned', 'applying', 'app
 _OPEN = """
 update switch_step set state = 'pending', lease_until = null, next_attempt_at = {instant}, opened_at = {instant},
     tries = 0, look_again_at = null,
-    last_error = case when last_error like 'dry run:%%' then null else last_error end
+    FORGOTTEN
 where look_again_at <= {instant} and ENDED and (%s = 0 or switch_id = %s) and exists (
     select 1 from domain_switch s join tracking_domain_pipeline p on p.id = s.pipeline_id
     where s.id = switch_step.switch_id and s.seq = p.switch_seq)
-""".replace("ENDED", _ENDED)
+""".replace("ENDED", _ENDED).replace("FORGOTTEN", FORGOTTEN)
 _OF = """
 select t.look_again_at, REQUEST from switch_step t
 where t.switch_id = %s and t.step = %s and t.look_again_at is not null and t.ENDED

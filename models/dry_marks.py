@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 MARK = "dry run: not written"
+MARKED = "last_error like 'dry run:%%'"
+"""For statements: whether a row bears the mark."""
+FORGOTTEN = f"last_error = case when {MARKED} then null else last_error end"
+"""For updates of rows that are tried anew."""
 
 
 def marked(error: str | None) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from models import bulk, doubts
 from models.database import execute, fetch, is_postgres
 from models.domain_states import Step, StepState, Trigger
+from models.dry_marks import FORGOTTEN
 from models.fields import bind, instant
 from models.pipelines import moment
 from models.unfinished import LONGEST_CALL
@@ -98,12 +99,12 @@ where switch_id = %s and platform = %s and state in ('planned', 'applying', 'app
 _REOPEN = """
 update switch_step set state = 'pending', lease_until = null, next_attempt_at = {instant}, opened_at = {instant},
     tries = 0,
-    last_error = case when last_error like 'dry run:%%' then null else last_error end
+    FORGOTTEN
 where step {in:text} and state {in:text} and switch_id = (
     select s.id from domain_switch s join tracking_domain_pipeline p on p.id = s.pipeline_id
     where p.id = %s and s.seq = p.switch_seq)
 returning switch_id, step
-"""
+""".replace("FORGOTTEN", FORGOTTEN)
 _AGAIN = """
 update platform_change set state = 'planned', last_error = null
 where state in ('failed', 'conflict') and switch_id = %s and platform = %s

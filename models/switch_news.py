@@ -12,6 +12,7 @@ import orjson
 from models import bulk
 from models.database import execute, fetch, is_postgres
 from models.domain_states import Step, StepState, Trigger
+from models.dry_marks import MARKED
 from models.fields import bind, instant
 
 CONFIRMED_WITHIN = timedelta(minutes=30)
@@ -89,10 +90,10 @@ select s.seq from domain_switch s join tracking_domain_pipeline l on l.id = s.pi
 where s.pipeline_id = %s and s.to_domain_id is not null and s.announced_at is not null and s.decided_at <= {instant}
     and not exists (select 1 from switch_step t where t.switch_id = s.id and (t.state in ('pending', 'running')
         or (s.seq = l.switch_seq and t.state in ('partial', 'failed'))
-        or (s.seq = l.switch_seq and t.step in ('voluum', 'affise') and t.last_error like 'dry run:%%')))
+        or (s.seq = l.switch_seq and t.step in ('voluum', 'affise') and t.MARKED)))
     and (s.seq < l.switch_seq or not exists (select 1 from domain_state d where d.domain_id = s.to_domain_id
         and d.source in ('gsb', 'dns', 'gsc') and d.verdict = 'unsafe'))
-"""
+""".replace("MARKED", MARKED)
 _OPEN = """
 select s.id from alert a
 join domain_switch s on a.dedupe_key = cast(s.pipeline_id as text) || ':' || cast(s.seq as text)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from models import bulk
 from models.database import fetch
 from models.domain_states import Step
+from models.dry_marks import MARKED
 from models.fields import bind, instant
 
 MOST = 500
@@ -66,8 +67,8 @@ where t.state in ('pending', 'running') group by t.step
 """
 _UNPROVED = """
 select exists (select 1 from switch_step where switch_id = %s and step in ('voluum', 'affise')
-    and (state not in ('done', 'not_needed') or last_error like 'dry run:%%'))
-"""
+    and (state not in ('done', 'not_needed') or MARKED))
+""".replace("MARKED", MARKED)
 _WAKE = """
 update switch_step set next_attempt_at = {instant}
 where step = %s and state = 'pending' and next_attempt_at > {instant} returning switch_id, step

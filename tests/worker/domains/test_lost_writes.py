@@ -6,7 +6,6 @@ Who takes over looks once more when that write can land no longer, a minute late
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +15,9 @@ from integrations.http import Client
 from models.database import fetch
 from models.domain_states import Step
 from models.unfinished import LONGEST_CALL
-from sandbox.server import Sandbox
-from tests.conftest import SettingsEnv
 from tests.integrations.platforms.made import affise_at
-from tests.worker.domains.campaigns import B, C, Stage, staged, step
+from tests.worker.domains.campaigns import B, C, Stage, step
+from tests.worker.domains.places import Open
 from tests.worker.domains.tenant import FIRST, Tenant
 from worker.domains.steps import sweep_unfinished_switches
 
@@ -32,10 +30,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def stage(
-    _sandbox: Sandbox, database: Any, settings_env: SettingsEnv, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Stage]:
-    with staged(_sandbox, settings_env, monkeypatch, tmp_path) as found:
+def stage(database: Any, open_stage: Open) -> Iterator[Stage]:
+    with open_stage() as found:
         yield found
 
 
