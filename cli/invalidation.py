@@ -47,9 +47,8 @@ def invalidate(
 
       signalbox clicks invalidate --account pub-7 --from 2026-11-01 --to 2026-11-05 --reason "click farm" --yes
     """
-    from cli.session import confirm, database, operator
+    from cli.session import confirm, database
     from core.ads import invalidation
-    from core.ads.persons import Person, Role
 
     if not reason.strip():
         raise CommandError("--reason: is empty", hint='--reason "click farm"', code=ExitCode.USAGE)
@@ -60,13 +59,21 @@ def invalidate(
             raise _not_ready(invalidation.NotReady(plan.unready))
         if plan.due and not dry_run:
             confirm(f"take back {_sum(plan.due)} of {len(plan.due)} informer day(s)?", yes)
-            try:
-                taken = invalidation.take_back(choice, reason, Person(operator(), Role.FINANCE))
-            except invalidation.NotReady as error:
-                raise _not_ready(error) from error
-            except ValueError as error:
-                raise CommandError(str(error), code=ExitCode.USAGE) from error
+            taken = _take_back(choice, reason)
     _tell(plan, taken, dry_run, as_json)
+
+
+def _take_back(choice: Choice, reason: str) -> list[Part]:
+    from cli.session import operator
+    from core.ads import invalidation
+    from core.ads.persons import Person, Role
+
+    try:
+        return invalidation.take_back(choice, reason, Person(operator(), Role.FINANCE))
+    except invalidation.NotReady as error:
+        raise _not_ready(error) from error
+    except ValueError as error:
+        raise CommandError(str(error), code=ExitCode.USAGE) from error
 
 
 def _choice(first: str, last: str, informer: int | None, account: str | None) -> Choice:

@@ -68,9 +68,8 @@ def set_(
     facts = {**wanted.facts(), **{key: value for key, value in lists.items() if value}}
     if as_json:
         return show_json({"name": name, **facts, "done": not dry_run}, schema="pipelines.set/1")
-    return print(
-        f"{name}: {'would have ' if dry_run else ''}" + ", ".join(f"{key} {value}" for key, value in facts.items())
-    )
+    words = ", ".join(f"{key} {value}" for key, value in facts.items())
+    return print(f"{name}: {'would have ' if dry_run else ''}{words}")
 
 
 def _names(unset: list[Unset], wanted: Settings) -> list[str]:
